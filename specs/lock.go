@@ -1,0 +1,102 @@
+package specs
+
+import (
+	"github.com/basal-project/basal/internal/digest"
+)
+
+// Lock is all that a build may read: the spec that was locked, word for word in
+// its canonical form, and the digest of every byte that goes in. Build is a
+// function of it and of nothing else.
+type Lock struct {
+	Version   int                   `json:"version"` // of this format: 1
+	Recipe    int                   `json:"recipe"`  // rises whenever assembly changes a byte
+	Encoder   string                `json:"encoder"` // the compressor of layers, gz.Encoder
+	Spec      Spec                  `json:"spec"`
+	Extends   *Lock                 `json:"extends,omitempty"` // the parent's whole lock, as it was
+	Inputs    []Input               `json:"inputs,omitempty"`  // local files of the spec, sorted by path
+	Groups    map[string][][]string `json:"groups,omitempty"`  // layers of packages: by variant whose patch adds them, Latest for the spec's own
+	Platforms []LockedPlatform      `json:"platforms"`         // in the spec's order
+}
+
+// Input is a local file, pinned.
+type Input struct {
+	Path   string        `json:"path"` // as the spec writes it
+	Size   int64         `json:"size"` // bytes
+	SHA256 digest.Digest `json:"sha256"`
+}
+
+// LockedPlatform is the section of one platform. Sections do not depend on each
+// other, so that one architecture can be updated, or fail, alone.
+type LockedPlatform struct {
+	Platform Platform        `json:"platform"`
+	Epoch    int64           `json:"epoch"` // seconds since 1970: the newest package's time; the image's created
+	Indexes  []LockedIndex   `json:"indexes,omitempty"`
+	Packages []LockedPackage `json:"packages,omitempty"` // for all variants, in the spec's order, then ca-certificates if only its bundle is used
+}
+
+// LockedIndex is one Packages file and the signed InRelease file that names it.
+type LockedIndex struct {
+	Archive   string        `json:"archive"` // the spec's uri
+	Suite     string        `json:"suite"`
+	Component string        `json:"component"`
+	Release   LockedRelease `json:"release"`
+	Path      string        `json:"path"` // below the suite, e.g. main/binary-amd64/Packages.xz
+	Size      int64         `json:"size"`
+	SHA256    digest.Digest `json:"sha256"`
+}
+
+// LockedRelease is an InRelease file whose signatures were verified.
+type LockedRelease struct {
+	Date       int64         `json:"date"`                 // seconds since 1970
+	ValidUntil int64         `json:"valid-until,omitzero"` // seconds since 1970; 0 when the file has none
+	Keys       []string      `json:"keys"`                 // fingerprints of the primary keys that signed, sorted, upper-case hexadecimal
+	Size       int64         `json:"size"`
+	SHA256     digest.Digest `json:"sha256"`
+}
+
+// LockedPackage is one .deb.
+type LockedPackage struct {
+	Name         string        `json:"name"`
+	Version      string        `json:"version"`
+	Architecture string        `json:"architecture"` // Debian's name, or "all"
+	Source       string        `json:"source"`       // source package's name
+	Archive      string        `json:"archive"`      // with Suite and Component: the index that lists it
+	Suite        string        `json:"suite"`
+	Component    string        `json:"component"`
+	Path         string        `json:"path"` // below the archive, e.g. pool/main/t/tzdata/…
+	Size         int64         `json:"size"`
+	SHA256       digest.Digest `json:"sha256"`
+}
+
+// Artifact names bytes that a build needs: by digest, which decides, and by the
+// places where they may be found.
+type Artifact struct {
+	SHA256  digest.Digest
+	Size    int64
+	Archive string // uri of a Debian archive; "" for a local file
+	Path    string // below the archive, or as the spec writes it
+	Date    int64  // a time at which the archive had it (the release's date), for the snapshot service; 0 when unknown
+}
+
+// Artifact returns the local file as an artifact.
+func (in Input) Artifact() Artifact { return Artifact{SHA256: in.SHA256, Size: in.Size, Path: in.Path} }
+
+// Artifact returns the .deb of pkg, which is in p.
+func (p *LockedPlatform) Artifact(pkg LockedPackage) Artifact {
+	a := Artifact{SHA256: pkg.SHA256, Size: pkg.Size, Archive: pkg.Archive, Path: pkg.Path}
+	if ix := p.Index(pkg); ix != nil {
+		a.Date = ix.Release.Date
+	}
+	return a
+}
+
+// Index returns the index that lists pkg, nil if the lock has none.
+func (p *LockedPlatform) Index(pkg LockedPackage) *LockedIndex {
+	for i := range p.Indexes {
+		ix := &p.Indexes[i]
+		if ix.Archive == pkg.Archive && ix.Suite == pkg.Suite && ix.Component == pkg.Component {
+			return ix
+		}
+	}
+	return nil
+}

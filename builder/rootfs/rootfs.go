@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"sort"
 	"strings"
 )
 
@@ -74,18 +73,15 @@ type Entry struct {
 	UID     int      //
 	GID     int      //
 	Link    string   // target of a Symlink (any text) or of a Hardlink (a clean path of a File)
-	Content Content  // of a File
+	Content Content  // of a File, and of a Hardlink the same
 	Origins []string // the inputs that put it here, e.g. "deb:tzdata"; shared between entries, never changed
 }
 
 // ErrConflict says that two inputs want different things at one path.
 var ErrConflict = errors.New("conflicting entries")
 
-// Less is the order of a Tree and of a layer: bytewise by path with '/' lowest,
-// so that a directory's content follows it directly.
-func Less(a, b string) bool { return Compare(a, b) < 0 }
-
-// Compare is Less as a three-way comparison.
+// Compare is the order of a Tree and of a layer: bytewise by path with '/'
+// lowest, so that a directory's content follows it directly.
 func Compare(a, b string) int {
 	for i := range min(len(a), len(b)) {
 		if a[i] == b[i] {
@@ -113,9 +109,16 @@ type Tree struct{ entries []Entry }
 // Entries at one path that are equal in kind, mode, owner, link and content
 // become one with the origins of all; others are errors that wrap ErrConflict
 // and name both origins.
+//
+// Of the names of a hard-linked file, the first in order becomes the File and
+// carries the bytes; the others lead to it.
 func New(entries []Entry) (Tree, error) {
 	sorted := slices.Clone(entries)
-	sort.SliceStable(sorted, func(i, j int) bool { return Less(sorted[i].Path, sorted[j].Path) })
+	settleHardlinks(sorted)
+	byPath := func(a, b Entry) int { return Compare(a.Path, b.Path) }
+	if !slices.IsSortedFunc(sorted, byPath) {
+		slices.SortStableFunc(sorted, byPath)
+	}
 	out := sorted[:0]
 	for _, e := range sorted {
 		if err := Check(e); err != nil {
@@ -136,6 +139,32 @@ func New(entries []Entry) (Tree, error) {
 	}
 	t := Tree{out}
 	return t, t.checkShape()
+}
+
+// settleHardlinks makes the first name of each hard-linked file the File, also
+// when the name that used to carry the bytes is gone.
+func settleHardlinks(entries []Entry) {
+	groups := map[string][]*Entry{}
+	for i := range entries {
+		if e := &entries[i]; e.Kind == Hardlink {
+			groups[e.Link] = append(groups[e.Link], e)
+		}
+	}
+	if len(groups) == 0 {
+		return
+	}
+	for i := range entries {
+		if e := &entries[i]; e.Kind == File && groups[e.Path] != nil {
+			groups[e.Path] = append(groups[e.Path], e)
+		}
+	}
+	for _, names := range groups {
+		first := slices.MinFunc(names, func(a, b *Entry) int { return Compare(a.Path, b.Path) })
+		for _, e := range names {
+			e.Kind, e.Link = Hardlink, first.Path
+		}
+		first.Kind, first.Link = File, ""
+	}
 }
 
 // Check reports whether e alone is a valid entry.

@@ -1,0 +1,26 @@
+#!/usr/bin/env bash
+# Installs what the tests in ci/system run, and runs them: as root, because they
+# start a Docker engine, mount a full disk and become other users.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+if [[ $(id -u) != 0 ]]; then
+	exec sudo env "PATH=$PATH" "$0" "$@"
+fi
+
+# qemu-user, not qemu-user-static: faketime reaches it through the dynamic
+# linker, and through it the clock of a Go program.
+commands=(dockerd docker skopeo umoci faketime qemu-x86_64 qemu-aarch64)
+packages=(docker.io skopeo umoci faketime qemu-user)
+
+missing=0
+for command in "${commands[@]}"; do
+	command -v "$command" > /dev/null || missing=1
+done
+if [[ $missing == 1 ]]; then
+	export DEBIAN_FRONTEND=noninteractive
+	apt-get -o Acquire::Retries=3 -q update
+	apt-get -o Acquire::Retries=3 -q install -y --no-install-recommends "${packages[@]}"
+fi
+
+exec go test -tags=system -count=1 -timeout=15m "$@" ./ci/system

@@ -1,0 +1,219 @@
+// Package cache keeps bytes under their sha256 in a directory, so that nothing
+// is fetched or made twice.
+//
+//	DIR/sha256/<64 hex>          bytes, named by what they are
+//	DIR/records/<kind>/<64 hex>  small memoised results, see Record
+//	DIR/tmp/                     what is being written
+//
+// Nothing in the directory is trusted: bytes are hashed on every read, so a
+// cache that was damaged, or tampered with, costs time and never a wrong image.
+// Files come into being by rename, so any number of processes may share it.
+//
+// A directory that cannot be written is still read. What should have gone there
+// goes to a private temporary directory instead, which Close removes; no caller
+// needs a second way of doing things.
+package cache
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/basal-project/basal/internal/digest"
+)
+
+const (
+	blobs   = "sha256"
+	records = "records"
+	partial = "tmp"
+)
+
+// Cache is an open cache directory. It is safe for concurrent use.
+type Cache struct {
+	dir string
+
+	mu     sync.Mutex
+	main   *os.Root // nil until the directory exists
+	spare  *os.Root // the private directory, nil until it is needed
+	reason error    // why the private directory is in use
+	swept  bool
+}
+
+// Open returns the cache in dir, which is made when something is first written.
+// An empty dir means a private cache that lasts until Close.
+func Open(dir string) (*Cache, error) {
+	c := &Cache{dir: dir}
+	if dir == "" {
+		return c, nil
+	}
+	abs, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, err
+	}
+	c.dir = abs
+	return c, nil
+}
+
+// Close removes what is private to this process. The cache can be used again
+// afterwards, empty of that.
+func (c *Cache) Close() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var errs []error
+	if c.main != nil {
+		errs = append(errs, c.main.Close())
+		c.main = nil
+	}
+	if c.spare != nil {
+		errs = append(errs, os.RemoveAll(c.spare.Name()), c.spare.Close())
+		c.spare = nil
+	}
+	return errors.Join(errs...)
+}
+
+// Unwritable returns why the directory could not be written and a private one
+// is used in its place, or nil. It is worth a note to the user, no more.
+func (c *Cache) Unwritable() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.reason
+}
+
+// Get opens the bytes that d names. The reader ends with io.EOF only when they
+// were right, and with digest.ErrMismatch otherwise; Get itself reports
+// digest.ErrMismatch when the size alone is wrong and fs.ErrNotExist when there
+// is no such file. size is in bytes.
+func (c *Cache) Get(d digest.Digest, size int64) (io.ReadCloser, error) {
+	f, err := c.open(blobs + "/" + d.Hex())
+	if err != nil {
+		return nil, fmt.Errorf("%s is not in the cache: %w", d, err)
+	}
+	info, err := f.Stat()
+	if err == nil && info.Size() != size {
+		err = fmt.Errorf("%w: want %d bytes, found %d", digest.ErrMismatch, size, info.Size())
+	}
+	if err != nil {
+		f.Close()
+		return nil, fmt.Errorf("%s in the cache: %w", d, err)
+	}
+	return &verified{digest.NewReader(f, d, size), f}, nil
+}
+
+type verified struct {
+	io.Reader
+	io.Closer
+}
+
+// Has reports whether there is a file of that name and size. Its bytes are not
+// looked at; that is for Get's reader, or Check.
+func (c *Cache) Has(d digest.Digest, size int64) bool {
+	for _, root := range c.roots() {
+		if info, err := root.Lstat(blobs + "/" + d.Hex()); err == nil && info.Mode().IsRegular() && info.Size() == size {
+			return true
+		}
+	}
+	return false
+}
+
+// Check reads the bytes that d names and returns nil when they are right. It is
+// for callers that cannot take back what they have passed on.
+func (c *Cache) Check(d digest.Digest, size int64) error {
+	r, err := c.Get(d, size)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	_, err = io.Copy(io.Discard, r)
+	return err
+}
+
+// Drop removes what d names, for a caller that found it damaged. It is no error
+// when there is nothing, or when the directory is read-only.
+func (c *Cache) Drop(d digest.Digest) {
+	for _, root := range c.roots() {
+		root.Remove(blobs + "/" + d.Hex())
+	}
+}
+
+// open returns a regular file. Everything goes through os.Root, so a symbolic
+// link cannot lead out of the cache; links at the end of a path are not
+// followed at all, and a pipe cannot make a reader wait.
+func (c *Cache) open(name string) (*os.File, error) {
+	for _, root := range c.roots() {
+		if info, err := root.Lstat(name); err != nil || !info.Mode().IsRegular() {
+			continue
+		}
+		if f, err := root.Open(name); err == nil {
+			return f, nil
+		}
+	}
+	return nil, fs.ErrNotExist
+}
+
+// roots returns the directories to look in, opening the main one if by now it
+// exists. The private one goes first: it is newer.
+func (c *Cache) roots() []*os.Root {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.main == nil && c.dir != "" {
+		if root, err := os.OpenRoot(c.dir); err == nil {
+			c.main = root
+		}
+	}
+	var all []*os.Root
+	for _, root := range []*os.Root{c.spare, c.main} {
+		if root != nil {
+			all = append(all, root)
+		}
+	}
+	return all
+}
+
+// create makes a temporary file, in the private directory when the real one
+// cannot be written for whatever reason.
+func (c *Cache) create() (*temporary, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.spare == nil && c.dir != "" {
+		t, err := c.createMain()
+		if err == nil {
+			return t, nil
+		}
+		c.reason = err
+	}
+	if c.spare == nil {
+		dir, err := os.MkdirTemp("", "basal-cache-")
+		if err != nil {
+			return nil, errors.Join(c.reason, err)
+		}
+		if c.spare, err = os.OpenRoot(dir); err != nil {
+			return nil, errors.Join(c.reason, err)
+		}
+	}
+	return newTemporary(c.spare)
+}
+
+// createMain makes a temporary file below c.dir. The caller holds the lock.
+func (c *Cache) createMain() (*temporary, error) {
+	if c.main == nil {
+		if err := os.MkdirAll(c.dir, 0o755); err != nil {
+			return nil, err
+		}
+		root, err := os.OpenRoot(c.dir)
+		if err != nil {
+			return nil, err
+		}
+		c.main = root
+	}
+	t, err := newTemporary(c.main)
+	if err == nil && !c.swept {
+		c.swept = true
+		sweep(c.main, time.Now())
+	}
+	return t, err
+}

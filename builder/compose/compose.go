@@ -1,0 +1,205 @@
+// Package compose lays packages, hand-written files and generated files over
+// each other and says which layer each of them stands in. It is pure: trees in,
+// trees out.
+//
+// An image is a chain of steps: a parent's own content, the patches of its
+// variant, the image's content, the patches of its variant. Apply puts one step
+// on top of what is there. What a step cannot do is change a byte of the layers
+// below it, so they are shared.
+//
+// A step becomes one layer for each group of its packages, in order, and a last
+// layer of hand-written and generated files. Within a step:
+//
+//   - A path that the spec declares in files replaces what packages have there:
+//     it is absent from the package's layer and from its md5sums.
+//   - Paths resolve through the symlinks below them, as in a merged /usr.
+//   - Two packages may share a path only if they agree on it, or if one Replaces
+//     the other.
+//   - Every layer names the parents of its entries, with the mode and owner that
+//     they have in the whole image, so that unpacking a later layer resets none.
+package compose
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/basal-project/basal/builder/layer"
+	"github.com/basal-project/basal/builder/rootfs"
+	"github.com/basal-project/basal/specs"
+)
+
+// Step is what one spec, or one variant's patch, adds to an image.
+type Step struct {
+	Name         string // for messages and history: static, static:debug
+	Packages     []Package
+	Groups       [][]string // names of Packages, a layer each
+	Exclude      []string   // globs of package files to leave out
+	Certificates Certificates
+	Accounts     specs.Accounts
+	OSRelease    map[string]string
+	Files        []specs.File
+	Input        func(path string) (rootfs.Content, error) // the bytes of a local file of the spec
+}
+
+// Image is a file system and the layers that make it. The zero value is
+// scratch.
+type Image struct {
+	Tree   rootfs.Tree // all layers merged
+	Layers []Layer     // lowest first
+
+	users  []specs.User
+	groups []specs.Group
+	certs  []certificate
+}
+
+// Layer is one layer before it is written.
+type Layer struct {
+	Name  string // what history says of it
+	Tree  rootfs.Tree
+	MTime int64 // seconds since 1970
+
+	sources identities
+}
+
+// Apply returns parent with step on top. parent's layers are unchanged.
+func Apply(parent Image, s Step) (Image, error) {
+	img, err := apply(parent, s)
+	if err != nil {
+		return Image{}, fmt.Errorf("%s: %w", s.Name, err)
+	}
+	return img, nil
+}
+
+func apply(parent Image, s Step) (Image, error) {
+	img := Image{
+		Layers: slices.Clone(parent.Layers),
+		users:  slices.Clone(parent.users),
+		groups: slices.Clone(parent.groups),
+		certs:  slices.Clone(parent.certs),
+	}
+	links := linksOf(parent.Tree, s)
+	files, err := spelledOut(s, links)
+	if err != nil {
+		return Image{}, err
+	}
+	placed, err := place(parent.Tree, s, links, files)
+	if err != nil {
+		return Image{}, err
+	}
+	own, err := img.generate(parent, s, files, placed)
+	if err != nil {
+		return Image{}, err
+	}
+	if img.Tree, err = merge(parent.Tree, placed, own); err != nil {
+		return Image{}, err
+	}
+	for _, group := range s.Groups {
+		l, err := groupLayer(img.Tree, placed, group)
+		if err != nil {
+			return Image{}, err
+		}
+		img.Layers = append(img.Layers, l)
+	}
+	last, err := lastLayer(img.Tree, parent.Tree, s.Name, own)
+	if err != nil {
+		return Image{}, err
+	}
+	if last.Tree.Len() > 0 {
+		img.Layers = append(img.Layers, last)
+	}
+	return img, nil
+}
+
+// merge returns the whole file system: the step's own entries over what its
+// packages bring over the parent's.
+func merge(parent rootfs.Tree, placed []placedPackage, own []rootfs.Entry) (rootfs.Tree, error) {
+	decided := map[string]bool{}
+	for _, e := range own {
+		decided[e.Path] = true
+	}
+	for _, p := range placed {
+		for _, path := range p.takenOver {
+			decided[path] = true
+		}
+	}
+	all := slices.Clone(own)
+	for e := range parent.All() {
+		if !decided[e.Path] {
+			all = append(all, e)
+		}
+	}
+	for _, p := range placed {
+		all = append(all, p.entries...)
+	}
+	tree, err := rootfs.New(all)
+	if err != nil {
+		return rootfs.Tree{}, err
+	}
+	return tree.WithParents(plainDir)
+}
+
+// plainDir is a parent directory that nobody declared.
+func plainDir(path string, child rootfs.Entry) rootfs.Entry {
+	return rootfs.Entry{Path: path, Kind: rootfs.Dir, Mode: 0o755, Origins: child.Origins}
+}
+
+// layerTree returns entries and their parents, directories as they are in the
+// whole image.
+func layerTree(image rootfs.Tree, entries []rootfs.Entry) (rootfs.Tree, error) {
+	settled := slices.Clone(entries)
+	for i, e := range settled {
+		if e.Kind == rootfs.Dir {
+			settled[i], _ = image.Lookup(e.Path)
+		}
+	}
+	tree, err := rootfs.New(settled)
+	if err != nil {
+		return rootfs.Tree{}, err
+	}
+	return tree.WithParents(func(path string, _ rootfs.Entry) rootfs.Entry {
+		dir, _ := image.Lookup(path)
+		return dir
+	})
+}
+
+func groupLayer(image rootfs.Tree, placed []placedPackage, group []string) (Layer, error) {
+	l := Layer{sources: identities{}}
+	var entries []rootfs.Entry
+	var names []string
+	for _, name := range group {
+		i := slices.IndexFunc(placed, func(p placedPackage) bool { return p.Name == name })
+		if i < 0 {
+			return Layer{}, fmt.Errorf("internal error: layer group names %s, which is not in this step", name)
+		}
+		p := placed[i]
+		entries = append(entries, p.entries...)
+		names = append(names, p.Name+" "+p.Version)
+		l.MTime = max(l.MTime, p.MTime)
+		l.sources.add(p)
+	}
+	l.Name = strings.Join(names, ", ")
+	var err error
+	l.Tree, err = layerTree(image, entries)
+	return l, err
+}
+
+// lastLayer holds what the step wrote itself, as far as the parent does not
+// already have it.
+func lastLayer(image, parent rootfs.Tree, name string, own []rootfs.Entry) (Layer, error) {
+	var entries []rootfs.Entry
+	for _, e := range own {
+		if below, ok := parent.Lookup(e.Path); ok {
+			same, err := rootfs.Equal(below, e)
+			if err != nil {
+				return Layer{}, err
+			}
+			if same {
+				continue
+			}
+		}
+		entries = append(entries, e)
+	}
+	tree, err := layerTree(image, entries)
+	return Layer{Name: "files of " + name, Tree: tree, MTime: layer.Epoch}, err
+}

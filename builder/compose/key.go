@@ -1,0 +1,70 @@
+package compose
+
+import (
+	"bufio"
+	"crypto/sha256"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/basal-project/basal/builder/rootfs"
+	"github.com/basal-project/basal/internal/digest"
+)
+
+// identities names the bytes of package files without reading them: by the
+// .deb's digest and the path in it.
+type identities map[string]source
+
+type source struct {
+	deb digest.Digest
+	was map[string]string
+}
+
+func (ids identities) add(p placedPackage) {
+	ids[p.Origin()] = source{p.SHA256, p.was}
+}
+
+// of returns the name of e's bytes if they come straight from a package.
+func (ids identities) of(e rootfs.Entry) (string, bool) {
+	if strings.HasPrefix(e.Path, statusDir) || len(e.Origins) == 0 {
+		return "", false
+	}
+	s, ok := ids[e.Origins[0]]
+	if !ok {
+		return "", false
+	}
+	path := e.Path
+	if was, moved := s.was[path]; moved {
+		path = was
+	}
+	return s.deb.Hex() + ":" + path, true
+}
+
+// Key names the bytes that l will have: two layers with one key are the same
+// layer. It follows from the layer's own inputs: the .debs, what was left out
+// or moved, the modes of directories, the time, and how (the recipe and the
+// encoder) it is written.
+func (l Layer) Key(recipe int, encoder string) (digest.Digest, error) {
+	h := sha256.New()
+	w := bufio.NewWriter(h)
+	fmt.Fprintf(w, "layer %d %q %d\n", recipe, encoder, l.MTime)
+	for e := range l.Tree.All() {
+		fmt.Fprintf(w, "%q %d %o %d %d %q ", e.Path, e.Kind, e.Mode, e.UID, e.GID, e.Link)
+		if e.Kind == rootfs.File {
+			id, ok := l.sources.of(e)
+			if !ok {
+				sum := sha256.New()
+				if _, err := io.Copy(sum, e.Content.Reader()); err != nil {
+					return digest.Digest{}, err
+				}
+				id = digest.Digest(sum.Sum(nil)).Hex()
+			}
+			fmt.Fprintf(w, "%q", id)
+		}
+		w.WriteByte('\n')
+	}
+	if err := w.Flush(); err != nil {
+		return digest.Digest{}, err
+	}
+	return digest.Digest(h.Sum(nil)), nil
+}

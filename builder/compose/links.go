@@ -1,0 +1,93 @@
+package compose
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/basal-project/basal/builder/rootfs"
+	"github.com/basal-project/basal/specs"
+)
+
+// mergedUsr lists the top-level names that Debian turned into links to /usr. A
+// package that still has one of them as a directory means the directory behind
+// the link; a directory over any other link is a conflict.
+var mergedUsr = []string{"bin", "sbin", "lib", "lib32", "lib64", "libo32", "libx32"}
+
+// links maps the path of each symlink of an image to its target.
+type links map[string]string
+
+// linksOf collects the symlinks of everything that a step will merge.
+func linksOf(parent rootfs.Tree, s Step) links {
+	l := links{}
+	add := func(t rootfs.Tree) {
+		for e := range t.All() {
+			if e.Kind == rootfs.Symlink {
+				l[e.Path] = e.Link
+			}
+		}
+	}
+	add(parent)
+	for _, p := range s.Packages {
+		add(p.Tree)
+	}
+	for _, f := range s.Files {
+		p := strings.TrimPrefix(f.Path, "/")
+		delete(l, p) // the spec decides what is here
+		if f.Type == specs.TypeSymlink {
+			l[p] = f.Target
+		}
+	}
+	return l
+}
+
+// resolve returns where p leads when the links among its parents are followed.
+// p itself is not followed. A target that climbs above the root stays there, as
+// the kernel does it.
+func (l links) resolve(p string) (string, error) {
+	const most = 40 // the kernel's own limit
+	for range most {
+		next, moved := l.followOnce(p)
+		if !moved {
+			return p, nil
+		}
+		if next == "" {
+			return "", fmt.Errorf("/%s leads to the root directory itself", p)
+		}
+		p = next
+	}
+	return "", fmt.Errorf("too many symlinks on the way to /%s", p)
+}
+
+// followOnce replaces the first parent of p that is a link.
+func (l links) followOnce(p string) (string, bool) {
+	for i := range len(p) {
+		if p[i] != '/' {
+			continue
+		}
+		if target, ok := l[p[:i]]; ok {
+			return clean(rootfs.Parent(p[:i]), target+p[i:]), true
+		}
+	}
+	return p, false
+}
+
+// clean returns target, as seen from the directory dir, without a leading slash.
+func clean(dir, target string) string {
+	if !strings.HasPrefix(target, "/") {
+		target = "/" + dir + "/" + target
+	}
+	return path.Clean(target)[1:]
+}
+
+// directory returns where a package's directory p goes: through its parents'
+// links, and through p itself when it is one of the merged names.
+func (l links) directory(p string) (string, error) {
+	if target, ok := l[p]; ok && slices.Contains(mergedUsr, p) {
+		if behind := clean("", target); behind != "" {
+			return l.resolve(behind)
+		}
+	}
+	return l.resolve(p)
+}

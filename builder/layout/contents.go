@@ -1,0 +1,155 @@
+package layout
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/basal-project/basal/builder/oci"
+	"github.com/basal-project/basal/builder/rootfs"
+	"github.com/basal-project/basal/internal/canonjson"
+	"github.com/basal-project/basal/internal/digest"
+)
+
+// containerdName is the annotation by which containerd, and a Docker engine that
+// keeps its images there, names an image that it loads; without it they take the
+// tag for the whole name.
+const containerdName = "io.containerd.image.name"
+
+// contents is a layout before it is anywhere: the files of the layout, whose
+// bytes are read, and verified, when they are written.
+type contents struct {
+	name  string
+	blobs map[digest.Digest]*once
+	refs  []oci.Descriptor
+	loads []dockerImage
+}
+
+// dockerImage is an element of Docker's manifest.json.
+type dockerImage struct {
+	Config   string
+	RepoTags []string
+	Layers   []string
+}
+
+// newContents collects the blobs, tags and Docker names of images.
+func newContents(name string, images []Image, blobs Blobs) (*contents, error) {
+	c := &contents{name: name, blobs: map[digest.Digest]*once{}}
+	for _, image := range images {
+		c.addRef(image.Index.Descriptor, image.Tag)
+		if err := c.addDocument(image.Index); err != nil {
+			return nil, err
+		}
+		for _, p := range image.Platforms {
+			if err := c.addPlatform(image.Tag, p, blobs); err != nil {
+				return nil, err
+			}
+		}
+	}
+	slices.SortFunc(c.refs, func(a, b oci.Descriptor) int {
+		return strings.Compare(a.Annotations[oci.RefName], b.Annotations[oci.RefName])
+	})
+	slices.SortFunc(c.loads, func(a, b dockerImage) int { return strings.Compare(a.RepoTags[0], b.RepoTags[0]) })
+	for i := range c.refs[:max(0, len(c.refs)-1)] {
+		if tag := c.refs[i].Annotations[oci.RefName]; tag == c.refs[i+1].Annotations[oci.RefName] {
+			return nil, fmt.Errorf("two images want the tag %q", tag)
+		}
+	}
+	return c, nil
+}
+
+func (c *contents) addPlatform(tag string, p oci.Image, blobs Blobs) error {
+	suffix := p.Platform.Tag()
+	if suffix == "" {
+		return fmt.Errorf("internal error: platform %s has no tag", p.Platform)
+	}
+	tag += "-" + suffix
+	c.addRef(p.Manifest.Descriptor, tag)
+	load := dockerImage{
+		Config:   blobPath(p.Config.Descriptor.Digest),
+		RepoTags: []string{c.name + ":" + tag},
+		Layers:   []string{},
+	}
+	for _, doc := range []oci.Document{p.Manifest, p.Config} {
+		if err := c.addDocument(doc); err != nil {
+			return err
+		}
+	}
+	for _, l := range p.Layers {
+		load.Layers = append(load.Layers, blobPath(l.Digest))
+		open := func() (io.ReadCloser, error) { return blobs.Open(l.Digest, l.Size) }
+		if err := c.addBlob(l.Digest, l.Size, open); err != nil {
+			return err
+		}
+	}
+	c.loads = append(c.loads, load)
+	return nil
+}
+
+func (c *contents) addRef(d oci.Descriptor, tag string) {
+	d.Annotations = map[string]string{
+		oci.RefName:    tag,
+		containerdName: "docker.io/library/" + c.name + ":" + tag,
+	}
+	c.refs = append(c.refs, d)
+}
+
+func (c *contents) addDocument(doc oci.Document) error {
+	open := func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(doc.Bytes)), nil }
+	return c.addBlob(doc.Descriptor.Digest, doc.Descriptor.Size, open)
+}
+
+// addBlob takes each distinct blob once. An empty one is refused: no image has
+// any, and an empty file would be written without being checked.
+func (c *contents) addBlob(d digest.Digest, size int64, open func() (io.ReadCloser, error)) error {
+	if d.IsZero() || size <= 0 {
+		return fmt.Errorf("internal error: blob %s of %d bytes", d, size)
+	}
+	if known := c.blobs[d]; known != nil {
+		if known.size != size {
+			return fmt.Errorf("%w: %s has %d bytes in one place, %d in another", digest.ErrMismatch, d, known.size, size)
+		}
+		return nil
+	}
+	c.blobs[d] = &once{open: open, want: d, size: size}
+	return nil
+}
+
+// tree returns the files of the layout, with Docker's manifest when docker is
+// set. It can be written one time.
+func (c *contents) tree(docker bool) (rootfs.Tree, error) {
+	index, err := canonjson.MarshalFile(oci.Index{SchemaVersion: 2, MediaType: oci.MediaTypeIndex, Manifests: c.refs})
+	if err != nil {
+		return rootfs.Tree{}, err
+	}
+	entries := []rootfs.Entry{
+		{Path: "blobs", Kind: rootfs.Dir, Mode: dirMode},
+		{Path: blobDir, Kind: rootfs.Dir, Mode: dirMode},
+		file(layoutFile, rootfs.Bytes([]byte(layoutBytes))),
+		file(indexFile, rootfs.Bytes(index)),
+	}
+	if docker {
+		loads, err := canonjson.MarshalFile(c.loads)
+		if err != nil {
+			return rootfs.Tree{}, err
+		}
+		entries = append(entries, file(dockerFile, rootfs.Bytes(loads)))
+	}
+	for d, b := range c.blobs {
+		entries = append(entries, file(blobPath(d), rootfs.Section(b, 0, b.size)))
+	}
+	return rootfs.New(entries)
+}
+
+func file(path string, content rootfs.Content) rootfs.Entry {
+	return rootfs.Entry{Path: path, Kind: rootfs.File, Mode: fileMode, Content: content}
+}
+
+// Close closes the blobs that a failed write left open.
+func (c *contents) Close() {
+	for _, b := range c.blobs {
+		b.close()
+	}
+}

@@ -1,0 +1,97 @@
+package layout
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/basal-project/basal/internal/diag"
+)
+
+// target is the place where a layout shall appear.
+type target struct {
+	said    string // as the user wrote it, for messages
+	path    string // absolute; no link itself
+	archive bool
+}
+
+// newTarget finds the place and creates its parents. A link is followed, so that
+// what it leads to is replaced and not the link.
+func newTarget(said string, archive bool) (target, error) {
+	t := target{said: said, archive: archive}
+	path, err := filepath.Abs(said)
+	if err != nil {
+		return t, err
+	}
+	t.path = path
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		t.path = real
+	} else if _, lerr := os.Lstat(path); lerr == nil {
+		return t, diag.Usagef("%s is a link that leads nowhere", said)
+	}
+	if _, err := t.occupied(); err != nil {
+		return t, err
+	}
+	if err := os.MkdirAll(filepath.Dir(t.path), 0o777); err != nil {
+		return t, err
+	}
+	return t, nil
+}
+
+// occupied reports whether something is there that may be replaced; what may not
+// be replaced is an error.
+func (t target) occupied() (bool, error) {
+	info, err := os.Lstat(t.path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return false, nil
+	case err != nil:
+		return false, err
+	case t.archive && !info.Mode().IsRegular():
+		return false, diag.Usagef("%s is no regular file and is not replaced by an archive", t.said).
+			WithHint("remove it, or name another file")
+	case t.archive:
+		return true, nil
+	case !info.IsDir():
+		return false, diag.Usagef("%s is no directory and is not replaced by an OCI layout", t.said).
+			WithHint("for an archive give a name that ends in .tar")
+	}
+	return true, t.checkDir(info)
+}
+
+// layoutNames are the names that tools put at the top of a layout.
+var layoutNames = []string{"blobs", indexFile, "ingest", dockerFile, layoutFile, "repositories"}
+
+// checkDir lets only layouts and empty directories pass: the whole directory will
+// be removed, so whatever else is in it is somebody's.
+func (t target) checkDir(info fs.FileInfo) error {
+	if here, err := os.Stat("."); err == nil && os.SameFile(here, info) {
+		return diag.Usagef("%s is the working directory, which cannot be replaced", t.said).
+			WithHint("name a directory below it")
+	}
+	entries, err := os.ReadDir(t.path)
+	if err != nil {
+		return err
+	}
+	isLayout := false
+	foreign := ""
+	for _, e := range entries {
+		switch {
+		case e.Name() == layoutFile && e.Type().IsRegular():
+			isLayout = true
+		case foreign == "" && !slices.Contains(layoutNames, e.Name()):
+			foreign = e.Name()
+		}
+	}
+	switch {
+	case len(entries) > 0 && !isLayout:
+		return diag.Usagef("%s is a directory that is neither empty nor an OCI layout", t.said).
+			WithHint("remove it, or name another directory")
+	case foreign != "":
+		return diag.Usagef("%s is an OCI layout that also holds %q, which would be lost", t.said, foreign).
+			WithHint("move it away, or name another directory")
+	}
+	return nil
+}

@@ -122,15 +122,15 @@ type Config struct {
 	Workdir     string            `json:"workdir,omitempty"`
 	Labels      map[string]string `json:"labels,omitempty"`
 	Annotations map[string]string `json:"annotations,omitempty"` // on index and platform manifests alike
-	Ports       []string          `json:"ports,omitempty"`       // e.g. 8080/tcp
-	Volumes     []string          `json:"volumes,omitempty"`
+	Ports       []string          `json:"ports,omitzero"`        // e.g. 8080/tcp
+	Volumes     []string          `json:"volumes,omitzero"`
 	StopSignal  string            `json:"stop-signal,omitempty"`
 }
 
 // IsZero reports whether c sets nothing.
 func (c Config) IsZero() bool {
 	return c.User == "" && len(c.Env) == 0 && c.Entrypoint == nil && c.Cmd == nil && c.Workdir == "" &&
-		len(c.Labels) == 0 && len(c.Annotations) == 0 && len(c.Ports) == 0 && len(c.Volumes) == 0 && c.StopSignal == ""
+		len(c.Labels) == 0 && len(c.Annotations) == 0 && c.Ports == nil && c.Volumes == nil && c.StopSignal == ""
 }
 
 // Patch is what a variant adds to the image. Its content becomes layers on top

@@ -1,0 +1,119 @@
+package specs
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// types are the values of File.Type.
+var types = []string{TypeFile, TypeDir, TypeSymlink, TypeLinks}
+
+// file checks one entry: which fields it has follows from its type.
+func (c checker) file(at string, f File) {
+	c.missing(f.Path != "", at, "path")
+	if f.Path != "" && (!isAbsolute(f.Path) || longName(f.Path)) {
+		c.report(at+".path", fmt.Sprintf("path is %s, want a clean absolute path below /", quoted(f.Path)), "")
+	}
+	if strings.Contains(f.Path, "/.wh.") {
+		c.report(at+".path", fmt.Sprintf("path %s has a name that begins with .wh.", quoted(f.Path)), "in a layer such a name deletes another")
+	}
+	if f.Mode != "" {
+		c.mode(at+".mode", f.Mode)
+	}
+	c.id(at+".uid", f.UID)
+	c.id(at+".gid", f.GID)
+	if f.Source != "" {
+		c.local(at+".source", f.Source)
+	}
+	c.want(!hasControl(f.Target) && len(f.Target) <= maxPath, at+".target", "target is %s, want a path", quoted(f.Target))
+	switch f.Type {
+	case "", TypeFile:
+		c.fields(at, f, "", "target")
+		if (f.Content == nil) == (f.Source == "") {
+			c.report(at, "found "+bothOrNeither(f)+" content and source, want one of them", `an empty file is content: ""`)
+		}
+	case TypeDir:
+		c.fields(at, f, "", "content", "source", "target")
+	case TypeSymlink:
+		c.fields(at, f, "target", "content", "source", "mode")
+	case TypeLinks:
+		c.fields(at, f, "source,target", "content", "mode")
+	default:
+		c.report(at+".type", fmt.Sprintf("type is %s, want %s", quoted(f.Type), orList(types)), didYouMean(f.Type, types))
+	}
+}
+
+// fields demands the fields of needs and refuses those in without.
+func (c checker) fields(at string, f File, needs string, without ...string) {
+	has := map[string]bool{"content": f.Content != nil, "source": f.Source != "", "target": f.Target != "", "mode": f.Mode != ""}
+	kind := f.Type
+	if kind == "" {
+		kind = TypeFile
+	}
+	for _, key := range sortedKeys(has) {
+		switch {
+		case has[key] && slices.Contains(without, key):
+			c.report(join(at, key), fmt.Sprintf("type %s has no %s", kind, key), "")
+		case !has[key] && slices.Contains(strings.Split(needs, ","), key):
+			c.report(join(at, key), fmt.Sprintf("type %s needs %s", kind, key), "")
+		}
+	}
+}
+
+func bothOrNeither(f File) string {
+	if f.Content != nil {
+		return "both"
+	}
+	return "neither"
+}
+
+// longName reports whether a name in p is longer than Linux allows.
+func longName(p string) bool {
+	return slices.ContainsFunc(strings.Split(p, "/"), func(s string) bool { return len(s) > 255 })
+}
+
+func (c checker) config(at string, cfg Config) {
+	c.want(isUser(cfg.User), at+".user", "user is %s, want user or user:group, as names or numbers", quoted(cfg.User))
+	for _, key := range sortedKeys(cfg.Env) {
+		c.want(key != "" && !strings.Contains(key, "=") && !hasControl(key), at+".env."+key+keyMark, "key %s is no name of an environment variable", quoted(key))
+		c.text(at+".env."+key, cfg.Env[key])
+	}
+	for name, m := range map[string]map[string]string{"labels": cfg.Labels, "annotations": cfg.Annotations} {
+		for _, key := range sortedKeys(m) {
+			c.want(key != "" && !hasControl(key), at+"."+name+"."+key+keyMark, "key %s is empty or has control characters", quoted(key))
+			c.text(at+"."+name+"."+key, m[key])
+		}
+	}
+	for name, list := range map[string][]string{"entrypoint": cfg.Entrypoint, "cmd": cfg.Cmd} {
+		for i, s := range list {
+			c.text(fmt.Sprintf("%s.%s[%d]", at, name, i), s)
+		}
+	}
+	c.want(len(cfg.Entrypoint) == 0 || cfg.Entrypoint[0] != "", at+".entrypoint", "entrypoint begins with an empty word, want a program")
+	c.want(cfg.Workdir == "" || cfg.Workdir == "/" || isAbsolute(cfg.Workdir), at+".workdir", "workdir is %s, want a clean absolute path", quoted(cfg.Workdir))
+	for i, p := range cfg.Ports {
+		c.want(isPort(p), fmt.Sprintf("%s.ports[%d]", at, i), "port is %s, want 1 to 65535, then /tcp, /udp or nothing", quoted(p))
+	}
+	distinct(c, at+".ports", cfg.Ports)
+	for i, v := range cfg.Volumes {
+		c.want(isAbsolute(v), fmt.Sprintf("%s.volumes[%d]", at, i), "volume is %s, want a clean absolute path below /", quoted(v))
+	}
+	distinct(c, at+".volumes", cfg.Volumes)
+	c.want(cfg.StopSignal == "" || isSignal(cfg.StopSignal), at+".stop-signal", "stop-signal is %s, want a name such as SIGTERM or a number", quoted(cfg.StopSignal))
+}
+
+// text refuses NUL, which ends a string wherever a program reads it.
+func (c checker) text(at, s string) {
+	c.want(!strings.Contains(s, "\x00"), at, "found a NUL in %s", quoted(s))
+}
+
+// isUser holds "", user and user:group.
+func isUser(s string) bool {
+	if s == "" {
+		return true
+	}
+	user, group, ok := strings.Cut(s, ":")
+	part := func(s string) bool { return isAccount(s) || isNumber(s, maxID) }
+	return part(user) && (!ok || part(group))
+}

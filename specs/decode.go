@@ -219,10 +219,13 @@ func fieldName(f reflect.StructField) string {
 	return name
 }
 
-// join appends a key to a path.
+// join appends a key, or a path below, to a path.
 func join(path, key string) string {
-	if path == "" {
+	switch {
+	case path == "":
 		return key
+	case key == "":
+		return path
 	}
 	return path + "." + key
 }

@@ -96,3 +96,44 @@ func mergeMaps(under, over map[string]string) map[string]string {
 	maps.Copy(m, over)
 	return m
 }
+
+// LocalFiles returns the files beside the spec that a build reads, as the spec
+// writes them: sorted, each once. They are a lock's inputs.
+func (s *Spec) LocalFiles() []string {
+	var list []string
+	add := func(files []File) {
+		for _, f := range files {
+			if f.Source != "" {
+				list = append(list, f.Source)
+			}
+		}
+	}
+	add(s.Files)
+	for _, p := range s.Variants {
+		add(p.Files)
+	}
+	if s.Certificates != nil {
+		list = append(list, s.Certificates.Add...)
+	}
+	slices.Sort(list)
+	return slices.Compact(list)
+}
+
+// LockedPackages returns the packages that a platform's section of the lock
+// holds: the spec's own, those of its variants in the order of their names, each
+// once, then ca-certificates when only its bundle is used.
+func (s *Spec) LockedPackages() []string {
+	list := slices.Clone(s.Packages)
+	for _, v := range slices.Sorted(maps.Keys(s.Variants)) {
+		list = append(list, s.Variants[v].Packages...)
+	}
+	if s.Certificates != nil && s.Certificates.Bundle == bundleDebian {
+		list = append(list, bundlePackage)
+	}
+	seen := map[string]bool{}
+	return slices.DeleteFunc(list, func(name string) bool {
+		again := seen[name]
+		seen[name] = true
+		return again
+	})
+}

@@ -217,3 +217,17 @@ func (c *Cache) createMain() (*temporary, error) {
 	}
 	return t, err
 }
+
+// Tidy removes the folders that the cache has made and that are empty, the
+// directory itself included.
+func (c *Cache) Tidy() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.main == nil {
+		return
+	}
+	for _, dir := range []string{partial, records, blobs} {
+		c.main.Remove(dir) // fails when there is something in it
+	}
+	os.Remove(c.dir)
+}

@@ -41,6 +41,17 @@ type Index struct {
 	Images []Image // in the index's order
 }
 
+// Arch returns the first image for an architecture, the zero value when there
+// is none.
+func (ix Index) Arch(arch string) Image {
+	for _, im := range ix.Images {
+		if im.Platform.Architecture == arch {
+			return im
+		}
+	}
+	return Image{}
+}
+
 // An Image is one platform's manifest with its config.
 type Image struct {
 	Platform Platform
@@ -50,9 +61,13 @@ type Image struct {
 	DiffIDs  []string
 }
 
-const refName = "org.opencontainers.image.ref.name"
+const (
+	refName   = "org.opencontainers.image.ref.name"
+	indexType = "application/vnd.oci.image.index.v1+json"
+)
 
-// Read returns what the layout in dir holds, in the order of index.json. Each
+// Read returns the indexes that the layout in dir holds, in the order of
+// index.json; references that lead to a single manifest are passed over. Each
 // document is checked against the digest and the size that name it.
 func Read(dir string) ([]Index, error) {
 	var top struct{ Manifests []Descriptor }
@@ -65,6 +80,9 @@ func Read(dir string) ([]Index, error) {
 	}
 	var all []Index
 	for _, d := range top.Manifests {
+		if d.MediaType != indexType {
+			continue
+		}
 		ix := Index{Ref: d.Annotations[refName], Digest: d.Digest}
 		var doc struct{ Manifests []Descriptor }
 		if err := document(dir, d, &doc); err != nil {

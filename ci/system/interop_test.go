@@ -9,7 +9,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strings"
 	"syscall"
 	"testing"
 
@@ -61,9 +60,8 @@ func TestSkopeo(t *testing.T) {
 		if err := json.Unmarshal([]byte(must(t, exec.Command("skopeo", "inspect", "--override-arch=amd64", ref))), &inspected); err != nil {
 			t.Fatal(err)
 		}
-		i := slices.IndexFunc(ix.Images, func(im ocidir.Image) bool { return im.Platform.Architecture == "amd64" })
 		var want []string
-		for _, l := range ix.Images[i].Layers {
+		for _, l := range ix.Arch("amd64").Layers {
 			want = append(want, l.Digest)
 		}
 		if inspected.Architecture != "amd64" || !slices.Equal(inspected.Layers, want) {
@@ -99,7 +97,7 @@ func TestSkopeoCopy(t *testing.T) {
 // programs rely on, and every package's md5sums are true.
 func TestUnpack(t *testing.T) {
 	bundle := filepath.Join(t.TempDir(), "bundle")
-	must(t, exec.Command("umoci", "unpack", "--image", amd64Layout(t, "latest")+":latest", bundle))
+	must(t, exec.Command("umoci", "unpack", "--image", static+":latest-amd64", bundle))
 	root := filepath.Join(bundle, "rootfs")
 	for _, tt := range []struct {
 		path string
@@ -136,30 +134,11 @@ func TestUnpack(t *testing.T) {
 // TestUnpackRootless: the same without root.
 func TestUnpackRootless(t *testing.T) {
 	dir := surrounding{uid: nobody}.folder(t)
-	layout := amd64Layout(t, "nonroot")
-	cmd := exec.Command("umoci", "unpack", "--rootless", "--image", layout+":nonroot", filepath.Join(dir, "bundle"))
+	cmd := exec.Command("umoci", "unpack", "--rootless", "--image", static+":nonroot-amd64", filepath.Join(dir, "bundle"))
 	cmd.Env = append(os.Environ(), "HOME="+dir)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
 	must(t, cmd)
 	if _, err := os.Stat(filepath.Join(dir, "bundle/rootfs/etc/ssl/certs/ca-certificates.crt")); err != nil {
 		t.Error(err)
 	}
-}
-
-// amd64Layout builds a layout for one platform: umoci takes no index of several.
-func amd64Layout(t *testing.T, variant string) string {
-	t.Helper()
-	dir, err := os.MkdirTemp(scratch, "layout-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Chmod(dir, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	out := filepath.Join(dir, "static")
-	must(t, basal("build", "static", "--platform=linux/amd64", "-o", out))
-	if indexes, err := ocidir.Read(out); err != nil || !slices.ContainsFunc(indexes, func(ix ocidir.Index) bool { return ix.Ref == variant && len(ix.Images) == 1 }) {
-		t.Fatalf("%s: want a variant %s with one platform (error %v)", strings.TrimPrefix(out, scratch), variant, err)
-	}
-	return out
 }

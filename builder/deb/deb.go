@@ -33,6 +33,7 @@ const (
 	// the largest data.tar of Debian is smaller.
 	DefaultMaxUnpacked = 4 << 30
 
+	maxPackage = 4 << 30  // the .deb itself
 	maxControl = 16 << 20 // control.tar, unpacked
 
 	// A data.tar that is larger than bombFloor and over bombRatio times its
@@ -75,11 +76,10 @@ type Options struct {
 	MaxUnpacked int64                  // of data.tar, in bytes; 0 is DefaultMaxUnpacked
 }
 
-// Read reads the package that r holds, which has size bytes. It reads r to its
-// end. When r itself fails, at whatever point, that error is returned rather
-// than what the parser made of the bytes: a wrong digest explains a broken
-// archive.
-func Read(r io.Reader, size int64, scratch Scratch, opt Options) (*Package, error) {
+// Read reads the package that r holds, and r to its end. When r itself fails, at
+// whatever point, that error is returned rather than what the parser made of
+// the bytes: a wrong digest explains a broken archive.
+func Read(r io.Reader, scratch Scratch, opt Options) (*Package, error) {
 	if opt.MaxUnpacked == 0 {
 		opt.MaxUnpacked = DefaultMaxUnpacked
 	}
@@ -89,35 +89,30 @@ func Read(r io.Reader, size int64, scratch Scratch, opt Options) (*Package, erro
 		p.Tree, p.MD5, err = readData(m, scratch, opt)
 		return err
 	}
-	if err := read(r, size, &p.Meta, data); err != nil {
+	if err := read(r, &p.Meta, data); err != nil {
 		return nil, err
 	}
 	return &p, nil
 }
 
 // ReadControl is Read without the files, which it neither unpacks nor checks.
-func ReadControl(r io.Reader, size int64) (*Meta, error) {
+func ReadControl(r io.Reader) (*Meta, error) {
 	var m Meta
-	if err := read(r, size, &m, func(m member) error { return m.skip() }); err != nil {
+	if err := read(r, &m, func(m member) error { return m.skip() }); err != nil {
 		return nil, err
 	}
 	return &m, nil
 }
 
 // read parses the archive, then drains r, whose error goes first.
-func read(r io.Reader, size int64, meta *Meta, data func(member) error) error {
-	// One byte more than there should be, so that a verifying reader gets to
-	// say its word at the end.
-	limited := &io.LimitedReader{R: r, N: size + 1}
+func read(r io.Reader, meta *Meta, data func(member) error) error {
+	limited := &io.LimitedReader{R: r, N: maxPackage}
 	err := readMembers(limited, meta, data)
 	if _, rerr := io.Copy(io.Discard, limited); rerr != nil {
 		return rerr
 	}
-	switch found := size + 1 - limited.N; {
-	case limited.N == 0:
-		err = fmt.Errorf("want %d bytes, found more", size)
-	case err == nil && found != size:
-		err = fmt.Errorf("want %d bytes, found %d", size, found)
+	if limited.N == 0 {
+		err = fmt.Errorf("%w: %d bytes or more", errTooBig, int64(maxPackage))
 	}
 	if err != nil {
 		return fmt.Errorf("not a usable .deb: %w", err)

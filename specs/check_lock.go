@@ -30,7 +30,7 @@ func checkLock(l *Lock, path string, depth int, f *faults) {
 		}}
 	}
 	if depth > maxExtends {
-		at(path).report("", fmt.Sprintf("more than %d locks within each other", maxExtends), "")
+		f.add(noPlace, fmt.Sprintf("%s: more than %d locks within each other", path, maxExtends), "")
 		return
 	}
 	at(join(path, "spec")).spec(&l.Spec)

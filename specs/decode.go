@@ -221,11 +221,8 @@ func fieldName(f reflect.StructField) string {
 
 // join appends a key, or a path below, to a path.
 func join(path, key string) string {
-	switch {
-	case path == "":
+	if path == "" {
 		return key
-	case key == "":
-		return path
 	}
 	return path + "." + key
 }

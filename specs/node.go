@@ -25,8 +25,13 @@ func convert(n ast.Node, f *faults) *node {
 		return &node{kind: mapping, at: p.key.at, flow: n.IsFlowStyle, items: []item{p}}
 	case *ast.SequenceNode:
 		l := &node{kind: list, at: at, flow: n.IsFlowStyle}
-		for _, v := range n.Values {
-			l.items = append(l.items, item{value: convertValue(v, at, f)})
+		for i, v := range n.Values {
+			it := item{value: convertValue(v, at, f)}
+			it.at = it.value.at
+			if i < len(n.Entries) && n.Entries[i].Start != nil && !l.flow {
+				it.at = placeOf(n.Entries[i].Start)
+			}
+			l.items = append(l.items, it)
 		}
 		return l
 	case *ast.NullNode:
@@ -54,7 +59,7 @@ func convertValue(n ast.Node, at place, f *faults) *node {
 
 func pair(n *ast.MappingValueNode, f *faults) item {
 	key := convert(n.Key, f)
-	return item{key: key, value: convertValue(n.Value, key.at, f)}
+	return item{at: key.at, key: key, value: convertValue(n.Value, key.at, f)}
 }
 
 func scalarNode(tk *token.Token) *node {

@@ -53,6 +53,9 @@ type Certificates struct {
 	Remove []string `json:"remove,omitempty"` // names below usr/share/ca-certificates, e.g. mozilla/X.crt
 }
 
+// FromDebian reports whether the bundle begins with Debian's own certificates.
+func (c *Certificates) FromDebian() bool { return c != nil && c.Bundle == bundleDebian }
+
 // Accounts lists users and groups in the order in which they are written.
 type Accounts struct {
 	Users  []User  `json:"users,omitempty"`

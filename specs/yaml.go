@@ -57,10 +57,16 @@ type node struct {
 	items []item
 }
 
-// item is an element of a list, which has no key, or of a mapping.
+// item is an element of a list, which has no key, or of a mapping. Only Format
+// fills in the comments.
 type item struct {
+	at    place // of the key, or of a list's dash
 	key   *node
 	value *node
+
+	head []string // comments on lines of their own before it; "" is an empty line
+	tail string   // the comment that ends its first line
+	foot []string // comments after it that belong to nothing below
 }
 
 // document is a parsed YAML file. Comments are kept apart: only Format wants

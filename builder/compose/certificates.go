@@ -14,6 +14,9 @@ import (
 	"github.com/basal-project/basal/builder/rootfs"
 )
 
+// BundlePackage is the package whose certificates make Debian's bundle.
+const BundlePackage = "ca-certificates"
+
 const (
 	bundlePath   = "etc/ssl/certs/ca-certificates.crt"
 	openSSLPath  = "usr/lib/ssl/cert.pem" // where libssl looks without SSL_CERT_FILE

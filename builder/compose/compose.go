@@ -48,9 +48,10 @@ type Image struct {
 	Tree   rootfs.Tree // all layers merged
 	Layers []Layer     // lowest first
 
-	users  []specs.User
-	groups []specs.Group
-	certs  []certificate
+	packages []Package
+	users    []specs.User
+	groups   []specs.Group
+	certs    []certificate
 }
 
 // Layer is one layer before it is written.
@@ -73,17 +74,18 @@ func Apply(parent Image, s Step) (Image, error) {
 
 func apply(parent Image, s Step) (Image, error) {
 	img := Image{
-		Layers: slices.Clone(parent.Layers),
-		users:  slices.Clone(parent.users),
-		groups: slices.Clone(parent.groups),
-		certs:  slices.Clone(parent.certs),
+		Layers:   slices.Clone(parent.Layers),
+		packages: slices.Concat(parent.packages, s.Packages),
+		users:    slices.Clone(parent.users),
+		groups:   slices.Clone(parent.groups),
+		certs:    slices.Clone(parent.certs),
 	}
 	links := linksOf(parent.Tree, s)
 	files, err := spelledOut(s, links)
 	if err != nil {
 		return Image{}, err
 	}
-	placed, err := place(parent.Tree, s, links, files)
+	placed, err := place(parent, s, links, files)
 	if err != nil {
 		return Image{}, err
 	}

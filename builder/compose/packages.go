@@ -7,6 +7,7 @@ import (
 
 	"github.com/bmatcuk/doublestar/v4"
 
+	"github.com/basal-project/basal/builder/debian"
 	"github.com/basal-project/basal/builder/rootfs"
 	"github.com/basal-project/basal/internal/digest"
 )
@@ -14,12 +15,23 @@ import (
 // Package is one .deb as it goes into a step.
 type Package struct {
 	Name, Version string
-	SHA256        digest.Digest // of the .deb
-	Control       []byte        // its control file
-	Replaces      []string      // names of packages whose files it may take over
+	SHA256        digest.Digest  // of the .deb
+	Control       []byte         // its control file
+	Replaces      []debian.Group // packages whose files it may take over
 	Tree          rootfs.Tree
 	MD5           map[string][16]byte // of its regular files, by path in Tree
 	MTime         int64               // seconds since 1970
+}
+
+// replaces reports whether p may take over files of the package other.
+func (p Package) replaces(other Package) bool {
+	v, err := debian.ParseVersion(other.Version)
+	if err != nil {
+		return false
+	}
+	return slices.ContainsFunc(p.Replaces, func(g debian.Group) bool {
+		return slices.ContainsFunc(g, func(r debian.Relation) bool { return r.Name == other.Name && r.Allows(v) })
+	})
 }
 
 // Origin is the origin of a package's entries.
@@ -44,8 +56,8 @@ func (p placedPackage) pathInDeb(path string) string {
 // place moves the packages' entries through the image's links and leaves out
 // what the spec excludes or replaces, what another package of the step Replaces,
 // and adds the dpkg records of what is left.
-func place(parent rootfs.Tree, s Step, l links, files []rootfs.Entry) ([]placedPackage, error) {
-	if err := checkExcludes(parent, s); err != nil {
+func place(parent Image, s Step, l links, files []rootfs.Entry) ([]placedPackage, error) {
+	if err := checkExcludes(parent.Tree, s); err != nil {
 		return nil, err
 	}
 	replaced := map[string]bool{}
@@ -138,7 +150,7 @@ func inPackages(packages []Package, path string) bool {
 // settleReplaces drops, of two different entries at one path, the one whose
 // package the other's Replaces. What is left undecided is a conflict that
 // merging reports.
-func settleReplaces(parent rootfs.Tree, placed []placedPackage) error {
+func settleReplaces(parent Image, placed []placedPackage) error {
 	owner := map[string]int{}
 	for i := range placed {
 		p := &placed[i]
@@ -147,8 +159,8 @@ func settleReplaces(parent rootfs.Tree, placed []placedPackage) error {
 			if e.Kind == rootfs.Dir {
 				continue
 			}
-			if below, ok := parent.Lookup(e.Path); ok {
-				if err := p.takeOver(below, e); err != nil {
+			if below, ok := parent.Tree.Lookup(e.Path); ok {
+				if err := p.takeOver(parent, below, e); err != nil {
 					return err
 				}
 			}
@@ -156,9 +168,9 @@ func settleReplaces(parent rootfs.Tree, placed []placedPackage) error {
 			owner[e.Path] = i
 			switch {
 			case !ok:
-			case slices.Contains(p.Replaces, placed[j].Name):
+			case p.replaces(placed[j].Package):
 				placed[j].drop(map[string]bool{e.Path: true})
-			case slices.Contains(placed[j].Replaces, p.Name):
+			case placed[j].replaces(p.Package):
 				lost[e.Path] = true
 				owner[e.Path] = j
 			}
@@ -169,13 +181,13 @@ func settleReplaces(parent rootfs.Tree, placed []placedPackage) error {
 }
 
 // takeOver decides between the parent's entry and the package's own.
-func (p *placedPackage) takeOver(below, e rootfs.Entry) error {
+func (p *placedPackage) takeOver(parent Image, below, e rootfs.Entry) error {
 	same, err := rootfs.Equal(below, e)
 	if err != nil || same {
 		return err
 	}
-	for _, name := range p.Replaces {
-		if slices.Contains(below.Origins, "deb:"+name) {
+	for _, other := range parent.packages {
+		if slices.Contains(below.Origins, other.Origin()) && p.replaces(other) {
 			p.takenOver = append(p.takenOver, e.Path)
 		}
 	}

@@ -1,0 +1,120 @@
+package builder
+
+import (
+	"fmt"
+
+	"github.com/basal-project/basal/builder/compose"
+	"github.com/basal-project/basal/internal/canonjson"
+	"github.com/basal-project/basal/internal/digest"
+	"github.com/basal-project/basal/internal/gz"
+	"github.com/basal-project/basal/specs"
+)
+
+// floor is one step of an image as the lock describes it: the content of a
+// spec, or of one of its variants' patches.
+type floor struct {
+	lock  *specs.Lock
+	group string // under which the lock groups its packages: a variant's name
+	specs.Patch
+	certificates *specs.Certificates
+	osRelease    map[string]string
+}
+
+// name says which floor this is: "static", or "static:debug" for a patch.
+func (f floor) name() string {
+	if f.group == specs.Latest {
+		return f.lock.Spec.Name
+	}
+	return f.lock.Spec.Name + ":" + f.group
+}
+
+// chain returns the floors of a variant, lowest first, and its config. A parent
+// takes part with its variant of that name if it has one, and else as it is.
+func chain(lock *specs.Lock, variant string) (floors []floor, config specs.Config, err error) {
+	if parent := lock.Extends; parent != nil {
+		below := variant
+		if _, ok := parent.Spec.Variants[variant]; !ok {
+			below = specs.Latest
+		}
+		if floors, config, err = chain(parent, below); err != nil {
+			return nil, specs.Config{}, err
+		}
+	}
+	s := lock.Spec
+	floors = append(floors, floor{
+		lock:         lock,
+		group:        specs.Latest,
+		Patch:        specs.Patch{Packages: s.Packages, Exclude: s.Exclude, Accounts: s.Accounts, Files: s.Files},
+		certificates: s.Certificates,
+		osRelease:    s.OSRelease,
+	})
+	config = config.Merge(s.Config)
+	patches, err := s.PatchOrder(variant)
+	if err != nil {
+		return nil, specs.Config{}, err
+	}
+	for _, name := range patches {
+		patch := s.Variants[name]
+		if len(patch.Packages)+len(patch.Files)+len(patch.Exclude) > 0 || !patch.Accounts.IsZero() {
+			floors = append(floors, floor{lock: lock, group: name, Patch: patch})
+		}
+		config = config.Merge(patch.Config)
+	}
+	return floors, config, nil
+}
+
+// packages returns what f adds on platform p: its own packages in order, and
+// ca-certificates when only its bundle is used.
+func (f floor) packages(p specs.Platform) (own []specs.LockedPackage, bundle *specs.LockedPackage, err error) {
+	section, ok := f.lock.Platform(p)
+	if !ok {
+		return nil, nil, fmt.Errorf("the lock of %s has no section for %s", f.lock.Spec.Name, p)
+	}
+	find := func(name string) (specs.LockedPackage, error) {
+		for _, pkg := range section.Packages {
+			if pkg.Name == name {
+				return pkg, nil
+			}
+		}
+		return specs.LockedPackage{}, fmt.Errorf("the lock of %s has no package %s for %s", f.lock.Spec.Name, name, p)
+	}
+	for _, name := range f.Packages {
+		pkg, err := find(name)
+		if err != nil {
+			return nil, nil, err
+		}
+		own = append(own, pkg)
+	}
+	if f.certificates.FromDebian() {
+		pkg, err := find(compose.BundlePackage)
+		if err != nil {
+			return nil, nil, err
+		}
+		bundle = &pkg
+	}
+	return own, bundle, nil
+}
+
+// key names the layers of the floor on top of those that below names. It covers
+// all that they depend on, as far as the lock tells it.
+func (f floor) key(below digest.Digest, p specs.Platform) (digest.Digest, error) {
+	own, bundle, err := f.packages(p)
+	if err != nil {
+		return digest.Digest{}, err
+	}
+	content := f.Patch
+	content.With, content.Waive, content.Config = nil, nil, specs.Config{}
+	inputs := struct {
+		Below, Name, Encoder string
+		Recipe               int
+		Content              specs.Patch
+		Certificates         *specs.Certificates
+		OSRelease            map[string]string
+		Groups               [][]string
+		Inputs               []specs.Input
+		Packages             []specs.LockedPackage
+		Bundle               *specs.LockedPackage
+	}{below.Hex(), f.name(), gz.Encoder, Recipe, content, f.certificates, f.osRelease, f.lock.Groups[f.group], f.lock.Inputs, own, bundle}
+	b, err := canonjson.Marshal(inputs)
+	return digest.Of(b), err
+}

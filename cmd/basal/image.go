@@ -1,0 +1,149 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+
+	"github.com/basal-project/basal/images"
+	"github.com/basal-project/basal/internal/diag"
+	"github.com/basal-project/basal/specs"
+)
+
+const (
+	specName = "image.yaml"
+	lockName = "lock.json"
+)
+
+// imageFolder is where the files of an image are.
+type imageFolder struct {
+	fs.FS
+	place string // for messages: a directory as the user wrote it, or "embedded static"
+	dir   string // "" when the folder is part of this program
+}
+
+// findImage returns the folder that an IMAGE argument names: a directory, then
+// images/NAME below the current one (a checkout), then an embedded image.
+func findImage(arg string) (imageFolder, error) {
+	plain := !strings.ContainsAny(arg, `/\`) && arg != "." && arg != ".."
+	candidates := []string{arg}
+	if plain {
+		candidates = append(candidates, filepath.Join("images", arg))
+	}
+	for _, dir := range candidates {
+		if _, err := os.Stat(filepath.Join(dir, specName)); err == nil {
+			return imageFolder{os.DirFS(dir), dir, dir}, nil
+		}
+	}
+	if plain {
+		if embedded, ok := images.Open(arg); ok {
+			return imageFolder{embedded, "embedded " + arg, ""}, nil
+		}
+	}
+	err := diag.Usagef("%s: no %s there, and no embedded image of that name", arg, specName)
+	return imageFolder{}, err.WithHint("basal list shows the embedded images: %s", strings.Join(images.Names(), ", "))
+}
+
+// file returns the name of a file of the folder for messages.
+func (f imageFolder) file(name string) string {
+	if f.dir == "" {
+		return f.place + "/" + name
+	}
+	return filepath.Join(f.dir, name)
+}
+
+// spec reads and checks image.yaml.
+func (f imageFolder) spec() (*specs.Spec, error) {
+	b, err := readCapped(f, specName, 1<<20)
+	if err != nil {
+		return nil, err
+	}
+	return specs.Parse(f.file(specName), b)
+}
+
+// lock reads lock.json; nil when there is none.
+func (f imageFolder) lock() (*specs.Lock, error) {
+	b, err := readCapped(f, lockName, 16<<20)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return specs.ParseLock(f.file(lockName), b)
+}
+
+// current reads the lock and refuses one that was made for another image.yaml.
+func (f imageFolder) current() (*specs.Lock, error) {
+	spec, err := f.spec()
+	if err != nil {
+		return nil, err
+	}
+	lock, err := f.lock()
+	if err != nil {
+		return nil, err
+	}
+	hint := "run: basal lock " + f.place
+	if lock == nil {
+		return nil, diag.Usagef("%s has no %s", f.place, lockName).WithHint("%s", hint)
+	}
+	want, err := spec.Canonical()
+	if err != nil {
+		return nil, err
+	}
+	got, err := lock.Spec.Canonical()
+	if err != nil {
+		return nil, err
+	}
+	if !bytes.Equal(want, got) {
+		return nil, diag.Usagef("%s was made for another %s", f.file(lockName), specName).WithHint("%s", hint)
+	}
+	return lock, nil
+}
+
+// parent returns the folder that spec extends, relative to f.
+func (f imageFolder) parent(spec *specs.Spec) (imageFolder, error) {
+	ref := spec.Extends
+	if strings.HasPrefix(ref, ".") && f.dir != "" {
+		return findImage(filepath.Join(f.dir, filepath.FromSlash(ref)) + string(filepath.Separator))
+	}
+	if strings.HasPrefix(ref, ".") { // between embedded images
+		return findImage(path.Base(ref))
+	}
+	return findImage(ref)
+}
+
+// folders returns the folders of f and of everything that it extends.
+func (f imageFolder) folders() ([]fs.FS, error) {
+	all := []fs.FS{f.FS}
+	const most = 8 // the depth that a lock may have
+	for range most {
+		spec, err := f.spec()
+		if err != nil {
+			return nil, err
+		}
+		if spec.Extends == "" {
+			return all, nil
+		}
+		if f, err = f.parent(spec); err != nil {
+			return nil, err
+		}
+		all = append(all, f.FS)
+	}
+	return nil, diag.Usagef("%s: extends more than %d specs, or itself", f.place, most)
+}
+
+func readCapped(f imageFolder, name string, most int64) ([]byte, error) {
+	info, err := fs.Stat(f.FS, name)
+	if err == nil && info.Size() > most {
+		return nil, diag.Usagef("%s: %d bytes, want at most %d", f.file(name), info.Size(), most)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return fs.ReadFile(f.FS, name)
+}

@@ -1,0 +1,30 @@
+package main
+
+import (
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/basal-project/basal/internal/canonjson"
+)
+
+// asJSON adds --json to a command.
+func asJSON(cmd *cobra.Command, on *bool) {
+	cmd.Flags().BoolVar(on, "json", false, "print the answer as JSON")
+}
+
+// printJSON writes v to standard output.
+func printJSON(cmd *cobra.Command, v any) error {
+	b, err := canonjson.MarshalFile(v)
+	if err != nil {
+		return err
+	}
+	_, err = cmd.OutOrStdout().Write(b)
+	return err
+}
+
+// note tells the user something that is not the answer.
+func note(w io.Writer, format string, args ...any) {
+	fmt.Fprintf(w, "basal: "+format+"\n", args...)
+}

@@ -1,0 +1,94 @@
+// Command bench measures basal beside Debian's own tools, on the same inputs and
+// in turns (A B C A B C …), so that a machine that gets slower meanwhile does
+// so for all. It prints medians, and for comparisons the median of each round's
+// ratio, beside the numbers that Basal asks of itself.
+//
+//	go run ./ci/bench           everything
+//	go run ./ci/bench -check    the same; exit code 1 when a number does not hold
+//	go run ./ci/bench -ratio    only the first ratio, as a number
+package main
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"strings"
+)
+
+func main() {
+	ratio := flag.Bool("ratio", false, "print only CPU of basal build over dpkg-deb and gzip")
+	check := flag.Bool("check", false, "fail when a number does not hold")
+	rounds := flag.Int("n", 21, "rounds")
+	flag.Parse()
+	held, err := run(*ratio, *rounds)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+	if *check && !held {
+		os.Exit(1)
+	}
+}
+
+func run(ratioOnly bool, rounds int) (held bool, err error) {
+	dir, err := os.MkdirTemp("", "basal-bench-")
+	if err != nil {
+		return false, err
+	}
+	defer os.RemoveAll(dir)
+	in, err := prepare(dir)
+	if err != nil {
+		return false, err
+	}
+	if ratioOnly {
+		four := []command{in.build(), in.pipeline()}
+		results, err := measure(four, rounds)
+		if err != nil {
+			return false, err
+		}
+		r := ratioOf(results[0], results[1], cpu)
+		fmt.Printf("%.2f\n", r)
+		return r <= maxCPURatio, nil
+	}
+	small := []command{in.build(), in.pipeline(), in.unpackAndPack(), in.warm(), in.version()}
+	if mm, ok := in.mmdebstrap(); ok {
+		small = append(small, mm)
+	} else {
+		fmt.Println("mmdebstrap is not installed: left out")
+	}
+	results, err := measure(small, rounds)
+	if err != nil {
+		return false, err
+	}
+	large, err := measure([]command{in.static(), in.lock()}, max(1, rounds/3))
+	if err != nil {
+		return false, err
+	}
+	return report(append(results, large...), results[0], results[1]), nil
+}
+
+// report prints the table and says whether all numbers hold.
+func report(results []result, build, pipeline result) (held bool) {
+	held = true
+	verdict := func(ok bool) string {
+		if ok {
+			return "holds"
+		}
+		held = false
+		return "DOES NOT HOLD"
+	}
+	fmt.Printf("%-46s %8s %8s %8s  %s\n", "medians", "CPU s", "wall s", "peak MiB", "asked at most (CPU s, wall s, MiB)")
+	for _, r := range results {
+		c, w, m := r.median(cpu), r.median(wall), r.median(peak)
+		line := fmt.Sprintf("%-46s %8.3f %8.3f %8.1f  ", r.name, c, w, m)
+		if a := r.asked; a != (asked{}) {
+			line += fmt.Sprintf("%-20s %s", a, verdict(a.holds(c, w, m)))
+		}
+		fmt.Println(strings.TrimRight(line, " "))
+	}
+	c, w := ratioOf(build, pipeline, cpu), ratioOf(build, pipeline, wall)
+	fmt.Printf("\n%s over %s\n", build.name, pipeline.name)
+	fmt.Printf("  CPU  %.2f, asked at most %.2f: %s\n", c, maxCPURatio, verdict(c <= maxCPURatio))
+	fmt.Printf("  wall %.2f, asked at most %.2f: %s\n", w, maxWallRatio, verdict(w <= maxWallRatio))
+	return held
+}

@@ -23,25 +23,22 @@ func (c checker) want(ok bool, path, format string, args ...any) {
 	}
 }
 
-// missing reports key as missing from what stands at path, unless ok.
-func (c checker) missing(ok bool, path, key string) {
+// notEmpty reports key in what stands at path as empty, unless ok. A key that is
+// not there at all was refused by the decoder.
+func (c checker) notEmpty(ok bool, path, key string) {
 	if !ok {
-		c.report(join(path, key), fmt.Sprintf("%q is missing or empty", key), "")
+		c.report(join(path, key), fmt.Sprintf("%s is empty", key), "")
 	}
 }
 
 func (c checker) spec(s *Spec) {
-	switch s.Version {
-	case FormatVersion:
-	case 0:
-		c.report("version", `"version" is missing or 0`, fmt.Sprintf("begin with: version: %d", FormatVersion))
-	default:
+	if s.Version != FormatVersion {
 		c.report("version", fmt.Sprintf("version is %d, want %d", s.Version, FormatVersion), "a newer version needs a newer basal")
 	}
-	c.missing(s.Name != "", "", "name")
+	c.notEmpty(s.Name != "", "", "name")
 	c.want(s.Name == "" || isName(s.Name), "name", "name is %s, want lower-case letters and digits with single . _ - between", quoted(s.Name))
 	c.line("summary", s.Summary)
-	c.missing(len(s.Platforms) > 0, "", "platforms")
+	c.notEmpty(len(s.Platforms) > 0, "", "platforms")
 	distinct(c, "platforms", s.Platforms)
 	if s.Extends != "" && !isPlaceOrName(s.Extends) {
 		c.report("extends", fmt.Sprintf("extends is %s, want the name of an embedded image or a directory", quoted(s.Extends)), "a directory begins with . or /")
@@ -81,19 +78,19 @@ func (c checker) patch(path string, p Patch) {
 }
 
 func (c checker) archive(path string, a Archive) {
-	c.missing(a.URI != "", path, "uri")
+	c.notEmpty(a.URI != "", path, "uri")
 	if a.URI != "" && !isURI(a.URI) {
 		c.report(path+".uri", fmt.Sprintf("uri is %s, want debian, debian-security or an http(s) URL without credentials, query and final slash", quoted(a.URI)), "")
 	}
-	c.missing(len(a.Suites) > 0, path, "suites")
-	c.missing(len(a.Components) > 0, path, "components")
+	c.notEmpty(len(a.Suites) > 0, path, "suites")
+	c.notEmpty(len(a.Components) > 0, path, "components")
 	for key, list := range map[string][]string{"suites": a.Suites, "components": a.Components} {
 		for i, s := range list {
 			c.want(isSuite(s), fmt.Sprintf("%s.%s[%d]", path, key, i), "found %s, want a name such as trixie or main", quoted(s))
 		}
 		distinct(c, join(path, key), list)
 	}
-	c.missing(a.SignedBy != "", path, "signed-by")
+	c.notEmpty(a.SignedBy != "", path, "signed-by")
 	if a.SignedBy != "" && !isPlaceOrName(a.SignedBy) {
 		c.report(path+".signed-by", fmt.Sprintf("signed-by is %s, want the name of a keyring or a file", quoted(a.SignedBy)), "a file begins with . or /")
 	}
@@ -121,7 +118,7 @@ func (c checker) packages(path string, names []string) {
 			continue
 		}
 		hint := ""
-		if i := strings.IndexAny(p, "=: /"); i > 0 {
+		if i := strings.IndexAny(p, "=:/"); i > 0 {
 			hint = fmt.Sprintf("want only the name: %s; versions and architectures are in the lock", p[:i])
 		}
 		c.report(fmt.Sprintf("%s[%d]", path, i), fmt.Sprintf("%s is not a name of a Debian package", quoted(p)), hint)
@@ -148,7 +145,7 @@ func (c checker) waivers(path string, list []Waiver, packages []string) {
 	seen := map[[3]string]bool{}
 	for i, w := range list {
 		at := fmt.Sprintf("%s[%d]", path, i)
-		c.missing(w.Package != "", at, "package")
+		c.notEmpty(w.Package != "", at, "package")
 		if w.Package != "" && !slices.Contains(packages, w.Package) {
 			c.report(at+".package", fmt.Sprintf("package %s is not in packages", quoted(w.Package)), didYouMean(w.Package, packages))
 		}
@@ -162,7 +159,7 @@ func (c checker) waivers(path string, list []Waiver, packages []string) {
 		case !slices.Contains(scripts, w.Script):
 			c.report(at+".script", fmt.Sprintf("script is %s, want %s", quoted(w.Script), orList(scripts)), didYouMean(w.Script, scripts))
 		}
-		c.missing(strings.TrimSpace(w.Because) != "", at, "because")
+		c.notEmpty(strings.TrimSpace(w.Because) != "", at, "because")
 		c.line(at+".because", w.Because)
 		id := [3]string{w.Package, w.Depends, w.Script}
 		c.want(!seen[id], at, "this waiver is listed twice")

@@ -11,7 +11,7 @@ var types = []string{TypeFile, TypeDir, TypeSymlink, TypeLinks}
 
 // file checks one entry: which fields it has follows from its type.
 func (c checker) file(at string, f File) {
-	c.missing(f.Path != "", at, "path")
+	c.notEmpty(f.Path != "", at, "path")
 	if f.Path != "" && (!isAbsolute(f.Path) || longName(f.Path)) {
 		c.report(at+".path", fmt.Sprintf("path is %s, want a clean absolute path below /", quoted(f.Path)), "")
 	}
@@ -31,7 +31,7 @@ func (c checker) file(at string, f File) {
 	case "", TypeFile:
 		c.fields(at, f, "", "target")
 		if (f.Content == nil) == (f.Source == "") {
-			c.report(at, "found "+bothOrNeither(f)+" content and source, want one of them", `an empty file is content: ""`)
+			c.report(at, foundSources(f)+", want one of them", `an empty file is content: ""`)
 		}
 	case TypeDir:
 		c.fields(at, f, "", "content", "source", "target")
@@ -61,11 +61,11 @@ func (c checker) fields(at string, f File, needs string, without ...string) {
 	}
 }
 
-func bothOrNeither(f File) string {
+func foundSources(f File) string {
 	if f.Content != nil {
-		return "both"
+		return "found both content and source"
 	}
-	return "neither"
+	return "found neither content nor source"
 }
 
 // longName reports whether a name in p is longer than Linux allows.

@@ -94,7 +94,7 @@ func (c checker) accounts(at string, a Accounts) {
 }
 
 func (c checker) account(at, name string, fields map[string]string) {
-	c.missing(name != "", at, "name")
+	c.notEmpty(name != "", at, "name")
 	c.want(name == "" || isAccount(name), at+".name", "name is %s, want at most 32 of a-z 0-9 _ -, the first a letter or _", quoted(name))
 	for _, key := range sortedKeys(fields) {
 		s := fields[key]

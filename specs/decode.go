@@ -22,7 +22,11 @@ type decoder struct {
 func (d *decoder) value(n *node, path string, v reflect.Value) {
 	d.places[path] = n.at
 	if n.kind == null {
-		d.wrong(n, path, fmt.Sprintf("found nothing, want %s", describe(v.Type())), "leave the key out, or give it a value")
+		hint := "leave the key out, or give it a value"
+		if path == "" {
+			hint = begin
+		}
+		d.wrong(n, path, "found nothing, want "+describe(v.Type()), hint)
 		return
 	}
 	if v.Type() == reflect.TypeFor[Layers]() {
@@ -79,11 +83,14 @@ func (d *decoder) structure(n *node, path string, v reflect.Value) {
 		return
 	}
 	fields := map[string]reflect.Value{}
-	var names []string
+	var names, required []string
 	for i := range v.NumField() {
-		name := fieldName(v.Type().Field(i))
+		name, need := fieldName(v.Type().Field(i))
 		fields[name] = v.Field(i)
 		names = append(names, name)
+		if need {
+			required = append(required, name)
+		}
 	}
 	d.each(n, path, func(it item, key, at string) {
 		if f, ok := fields[key]; ok {
@@ -96,6 +103,13 @@ func (d *decoder) structure(n *node, path string, v reflect.Value) {
 		}
 		d.add(it.key.at, fmt.Sprintf("unknown key %s", quoted(key)), didYouMean(key, names))
 	})
+	for _, name := range required {
+		at := join(path, name)
+		if _, ok := d.places[at]; !ok && !d.bad[at] {
+			d.bad[at] = true
+			d.add(n.at, fmt.Sprintf("key %q is missing", name), "")
+		}
+	}
 }
 
 func (d *decoder) dict(n *node, path string, v reflect.Value) {
@@ -167,9 +181,6 @@ func (d *decoder) layers(n *node, path string, v reflect.Value) {
 	case mapping:
 		var b budget
 		d.structure(n, path, reflect.ValueOf(&b).Elem())
-		if _, ok := d.places[path+".budget"]; !ok {
-			d.wrong(n, path, "found a mapping without budget, want "+layersWant, "")
-		}
 		if b.Budget < 2 && !d.bad[path+".budget"] {
 			d.wrong(n, path+".budget", fmt.Sprintf("budget is %d, want 2 or more", b.Budget), "one layer of packages and the last one; for a single layer of packages write: layers: single")
 		}
@@ -213,10 +224,11 @@ func (d *decoder) str(n *node, path, want string) (string, bool) {
 	return "", false
 }
 
-// fieldName returns the name of a field in YAML and JSON.
-func fieldName(f reflect.StructField) string {
-	name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
-	return name
+// fieldName returns the name of a field in YAML and JSON, and whether it must be
+// written: that is so unless its tag lets JSON leave it out.
+func fieldName(f reflect.StructField) (name string, required bool) {
+	name, options, _ := strings.Cut(f.Tag.Get("json"), ",")
+	return name, options == ""
 }
 
 // join appends a key, or a path below, to a path.

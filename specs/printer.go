@@ -205,7 +205,8 @@ func keyOrder(t reflect.Type) map[string]int {
 	}
 	order := map[string]int{}
 	for i := range t.NumField() {
-		order[fieldName(t.Field(i))] = i
+		name, _ := fieldName(t.Field(i))
+		order[name] = i
 	}
 	return order
 }

@@ -29,7 +29,8 @@ func describe(t reflect.Type) string {
 	case reflect.Struct:
 		var names []string
 		for i := range t.NumField() {
-			names = append(names, fieldName(t.Field(i)))
+			name, _ := fieldName(t.Field(i))
+			names = append(names, name)
 		}
 		return "a mapping with the keys " + strings.Join(names, ", ")
 	}
@@ -67,7 +68,7 @@ func platformHint(s string) string {
 	var names []string
 	for _, k := range platforms {
 		names = append(names, k.text)
-		if s == k.debian || s == k.p.Arch {
+		if arch := strings.TrimPrefix(s, "linux/"); arch == k.debian || arch == k.p.Arch {
 			return `did you mean "` + k.text + `"?`
 		}
 	}

@@ -47,6 +47,9 @@ func (k kind) String() string {
 	return [...]string{"a scalar", "a list", "a mapping", "nothing"}[k]
 }
 
+// begin is the hint for a file without content.
+const begin = "begin with: version: 1"
+
 // node is a YAML value with its place: the few things that the language knows.
 type node struct {
 	kind  kind
@@ -102,7 +105,7 @@ func readYAML(b []byte, f *faults) *document {
 		body = doc.Body
 	}
 	if body == nil {
-		f.add(place{1, 1}, "the file is empty, want a mapping", "begin with: version: 1")
+		f.add(place{1, 1}, "the file is empty, want a mapping", begin)
 		return nil
 	}
 	before := len(f.list)

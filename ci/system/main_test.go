@@ -130,14 +130,6 @@ func sum(t *testing.T, root string) string {
 	return fmt.Sprintf("%x", h.Sum(nil))
 }
 
-// copyTree copies a folder as cp -R does.
-func copyTree(t *testing.T, from, to string) {
-	t.Helper()
-	if err := os.CopyFS(to, os.DirFS(from)); err != nil {
-		t.Fatal(err)
-	}
-}
-
 // mount mounts, with mount's own arguments, and unmounts when the test ends.
 func mount(t *testing.T, target string, args ...string) {
 	t.Helper()

@@ -2,6 +2,7 @@ package layout
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/basal-project/basal/builder/layer"
 	"github.com/basal-project/basal/builder/oci"
@@ -90,7 +91,11 @@ func (l *Layout) platform(d oci.Descriptor) (oci.Image, error) {
 		return oci.Image{}, l.fault(m.Config, "has %d diff_ids for the manifest's %d layers", len(c.RootFS.DiffIDs), len(m.Layers))
 	}
 	for i, b := range m.Layers {
-		image.Layers = append(image.Layers, layer.Layer{DiffID: c.RootFS.DiffIDs[i], Digest: b.Digest, Size: b.Size})
+		named := oci.NamedLayer{Layer: layer.Layer{DiffID: c.RootFS.DiffIDs[i], Digest: b.Digest, Size: b.Size}}
+		if len(c.History) == len(m.Layers) {
+			named.Name = strings.TrimPrefix(c.History[i].CreatedBy, "basal: ")
+		}
+		image.Layers = append(image.Layers, named)
 	}
 	return image, nil
 }

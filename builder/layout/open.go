@@ -95,6 +95,9 @@ func (l *Layout) File(name string) ([]byte, error) {
 // were the right ones, and otherwise with an error that wraps
 // digest.ErrMismatch.
 func (l *Layout) Open(d oci.Descriptor) (io.ReadCloser, error) {
+	if d.Size < 0 {
+		return nil, fmt.Errorf("%s: blob %s has a size of %d bytes", l.path, d.Digest, d.Size)
+	}
 	f, err := l.OpenUnsafe(d.Digest)
 	if err != nil {
 		return nil, err

@@ -5,9 +5,13 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 fuzztime=${1:-10s}
 
-grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n1 dirname | sort -u | while read -r dir; do
-	grep -ho --include='*_test.go' '^func Fuzz[A-Za-z0-9_]*' "$dir"/*_test.go | sed 's/^func //' | sort -u | while read -r name; do
-		echo "== $dir $name"
-		go test -run='^$' -fuzz="^$name\$" -fuzztime="$fuzztime" "$dir" < /dev/null
-	done
-done
+# Lines of "folder target".
+targets=$(grep -r --include='*_test.go' -o '^func Fuzz[A-Za-z0-9_]*' . | sed -E 's|/[^/]*:func | |' | sort -u)
+if [[ -z $targets ]]; then
+	echo 'no fuzz targets found' >&2
+	exit 1
+fi
+while read -r dir name; do
+	echo "== $dir $name"
+	go test -run='^$' -fuzz="^$name\$" -fuzztime="$fuzztime" "$dir" < /dev/null
+done <<< "$targets"

@@ -36,8 +36,15 @@ func difference(want, got []string) string {
 	return strings.TrimSuffix(b.String(), "\n")
 }
 
+// diffIDs returns platform and diffID of each layer.
 func diffIDs(all []string) []string {
-	return slices.DeleteFunc(slices.Clone(all), func(l string) bool { return !strings.Contains(l, " diffID ") })
+	var ids []string
+	for _, l := range all {
+		if f := strings.Fields(l); len(f) == 4 && f[0] == "layer" {
+			ids = append(ids, f[1]+" "+f[2])
+		}
+	}
+	return ids
 }
 
 func lines(s string) []string {

@@ -4,10 +4,15 @@
 //	go run ./ci/golden            compare; exit code 4 when something differs
 //	go run ./ci/golden -update    write
 //
-// digests.txt has one line for each thing with a digest: the variant, the
-// platform or "index", what it is, and the digest. A layer has two, its diffID
-// (of the tar) and its digest (of the gzip), so that a change of the encoder
-// alone can be told from a change of content.
+// digests.txt has a line for each thing with a digest:
+//
+//	index VARIANT DIGEST
+//	manifest VARIANT PLATFORM DIGEST
+//	layer PLATFORM DIFFID DIGEST
+//
+// Variants share layers, so each stands there once for a platform. The diffID is
+// of the tar, the digest of the gzip: a change of the encoder alone can be told
+// from a change of content.
 package main
 
 import (
@@ -18,6 +23,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/basal-project/basal/ci/ocidir"
@@ -87,16 +93,30 @@ func digests(name, out string) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	return list(indexes), nil
+}
+
+// list writes indexes and manifests as they are ordered in the layout, then each
+// platform's layers.
+func list(indexes []ocidir.Index) string {
 	var b strings.Builder
 	for _, ix := range indexes {
-		fmt.Fprintf(&b, "%s index %s\n", ix.Ref, ix.Digest)
+		fmt.Fprintf(&b, "index %s %s\n", ix.Ref, ix.Digest)
+	}
+	var layers []string
+	for _, ix := range indexes {
 		for _, im := range ix.Images {
-			fmt.Fprintf(&b, "%s %s manifest %s\n", ix.Ref, im.Platform, im.Digest)
+			fmt.Fprintf(&b, "manifest %s %s %s\n", ix.Ref, im.Platform, im.Digest)
 			for i, l := range im.Layers {
-				fmt.Fprintf(&b, "%s %s layer-%d diffID %s\n", ix.Ref, im.Platform, i+1, im.DiffIDs[i])
-				fmt.Fprintf(&b, "%s %s layer-%d digest %s\n", ix.Ref, im.Platform, i+1, l.Digest)
+				line := fmt.Sprintf("layer %s %s %s\n", im.Platform, im.DiffIDs[i], l.Digest)
+				if !slices.Contains(layers, line) {
+					layers = append(layers, line)
+				}
 			}
 		}
 	}
-	return b.String(), nil
+	slices.SortStableFunc(layers, func(a, b string) int {
+		return strings.Compare(strings.Fields(a)[1], strings.Fields(b)[1])
+	})
+	return b.String() + strings.Join(layers, "")
 }

@@ -76,11 +76,7 @@ func Resolve(req Request) (*Result, error) {
 		return nil, err
 	}
 	for _, n := range unmet {
-		add, err := s.choose(n)
-		if err != nil {
-			return nil, err
-		}
-		res.Faults = append(res.Faults, n.fault(req.Platform, add))
+		res.Faults = append(res.Faults, n.fault(req.Platform, s.choose(n)))
 	}
 	return res, nil
 }
@@ -128,6 +124,7 @@ func selected(req Request) (*selection, *Result, error) {
 			if err != nil {
 				return nil, nil, err
 			}
+			f.Platform = req.Platform
 			res.Faults = append(res.Faults, f)
 		default:
 			s.add(c)

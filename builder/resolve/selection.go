@@ -1,8 +1,8 @@
 package resolve
 
 import (
+	"cmp"
 	"slices"
-	"strings"
 
 	"github.com/basal-project/basal/builder/debian"
 	"github.com/basal-project/basal/specs"
@@ -91,18 +91,18 @@ func (s *selection) options(n need) []*candidate {
 				provide = append(provide, c)
 			}
 		}
-		slices.SortStableFunc(provide, func(a, b *candidate) int { return int(a.Size - b.Size) })
+		slices.SortStableFunc(provide, func(a, b *candidate) int { return cmp.Compare(a.Size, b.Size) })
 		all = append(all, provide...)
 	}
 	return all
 }
 
 // choose returns the best option for n, nil when the archive has none.
-func (s *selection) choose(n need) (*candidate, error) {
+func (s *selection) choose(n need) *candidate {
 	if all := s.options(n); len(all) > 0 {
-		return all[0], nil
+		return all[0]
 	}
-	return nil, nil
+	return nil
 }
 
 // Missing returns the names of the packages that must be added to req so that
@@ -149,7 +149,7 @@ func (s *selection) next(needs []need) []*candidate {
 				forced = append(forced, options[0])
 			}
 		default:
-			if key := strings.Join([]string{n.by.Name, n.group.String()}, " "); chosen == nil || key < first {
+			if key := n.by.Name + " " + n.group.String(); chosen == nil || key < first {
 				chosen, first = options[0], key
 			}
 		}

@@ -52,7 +52,7 @@ type member struct{ name, data string }
 
 // readTxtar reads a txtar archive: a comment, then files, each after a line
 // "-- NAME --".
-func readTxtar(t *testing.T, file string) (comment string, members []member) {
+func readTxtar(t testing.TB, file string) (comment string, members []member) {
 	t.Helper()
 	b, err := os.ReadFile(file)
 	if err != nil {

@@ -27,7 +27,8 @@ func (p place) url(path string) (string, error) {
 	if err != nil {
 		return "", refusef("not a usable address: %w", plain(err))
 	}
-	return u.JoinPath(strings.Split(path, "/")...).String(), nil
+	u.Path, u.RawPath = strings.TrimRight(u.Path, "/")+"/"+path, ""
+	return u.String(), nil
 }
 
 // redact removes user and password from a URL.

@@ -37,9 +37,10 @@ const (
 var slimFields = []string{"Package", "Provides", "Version", "Architecture", "Source", "Pre-Depends", "Depends", "Filename", "Size", "SHA256", "SHA512"}
 
 // Slim reads a Packages file and writes what Package holds of it, one line each,
-// columns separated by tabs. It has a third of the size and is read twenty times
-// as fast; it is made once for each index and is no input of anything but
-// Records. Neither side keeps more than one stanza.
+// columns separated by tabs. Made once for each index, it is scanned in 8 ms where
+// trixie's Packages takes 200, and has less than half the size. Neither side
+// keeps more than one stanza. It is for the cache of the machine that made it:
+// only Records reads it, and nothing in it is signed.
 func Slim(w io.Writer, r io.Reader) error {
 	out := bufio.NewWriterSize(w, 64<<10)
 	sc := NewScanner(&capped{r: r, left: MaxPackages})

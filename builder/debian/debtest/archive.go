@@ -156,7 +156,7 @@ func (s Suite) inRelease(t testing.TB, list []string, key *Key) []byte {
 	if !s.NoByHash {
 		b.WriteString("Acquire-By-Hash: yes\n")
 	}
-	fmt.Fprintf(&b, "Architectures: all %s\nComponents: %s\n%s:\n", strings.Join(s.Archs, " "), s.Components, s.hashName())
+	fmt.Fprintf(&b, "Architectures: %s\nComponents: %s\n%s:\n", strings.Join(s.Archs, " "), s.Components, s.hashName())
 	b.WriteString(strings.Join(list, ""))
 	text := b.String()
 	if s.EditRelease != nil {

@@ -28,7 +28,7 @@ func newTarget(said string, archive bool) (target, error) {
 	t.path = path
 	if real, err := filepath.EvalSymlinks(path); err == nil {
 		t.path = real
-	} else if _, lerr := os.Lstat(path); lerr == nil {
+	} else if info, err := os.Lstat(path); err == nil && info.Mode().Type() == fs.ModeSymlink {
 		return t, diag.Usagef("%s is a link that leads nowhere", said)
 	}
 	if _, err := t.occupied(); err != nil {

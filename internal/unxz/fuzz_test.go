@@ -1,0 +1,111 @@
+package unxz
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/ulikunitz/xz"
+	"github.com/ulikunitz/xz/lzma"
+)
+
+// fuzzLimit bounds what a fuzzed input may unpack to.
+const fuzzLimit = 1 << 20
+
+// FuzzUnxz holds the two ways to decode against each other and against the xz
+// package, whose own container reader is the second opinion here.
+func FuzzUnxz(f *testing.F) {
+	names, err := filepath.Glob("testdata/*.xz")
+	if err != nil || len(names) == 0 {
+		f.Fatalf("no fixtures: %v", err)
+	}
+	for _, name := range names {
+		b, err := os.ReadFile(name)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(b)
+	}
+	f.Add(container(checkSHA256, testBlock{sizes: true, lzma2: stored("hello"), content: "hello"}))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		stream, serr := io.ReadAll(io.LimitReader(NewReader(bytes.NewReader(b)), fuzzLimit))
+		if len(stream) == fuzzLimit || errors.Is(serr, ErrUnsupported) {
+			return
+		}
+		file, ferr := decodeFile(b, 2)
+		if (serr == nil) != (ferr == nil) || serr == nil && !bytes.Equal(stream, file) {
+			t.Fatalf("stream: %d bytes, %v; file: %d bytes, %v", len(stream), serr, len(file), ferr)
+		}
+		other, oerr := ulikunitz(b)
+		if (serr == nil) != (oerr == nil) || serr == nil && !bytes.Equal(stream, other) {
+			t.Fatalf("unxz: %d bytes, %v; xz: %d bytes, %v", len(stream), serr, len(other), oerr)
+		}
+	})
+}
+
+func ulikunitz(b []byte) ([]byte, error) {
+	r, err := xz.ReaderConfig{SingleStream: true}.NewReader(bytes.NewReader(b))
+	if err != nil {
+		return nil, err
+	}
+	return io.ReadAll(io.LimitReader(r, fuzzLimit))
+}
+
+// FuzzLZMA2 gets below the checksums: the input is the data of a block behind
+// another block. A decoder that was used before must do what a new one does.
+func FuzzLZMA2(f *testing.F) {
+	f.Add(stored("hello"))
+	f.Add([]byte{0xe0, 0, 0, 0, 4, 93, 0, 0, 0, 0, 0, 0})
+	var b bytes.Buffer
+	w, err := lzma.Writer2Config{DictCap: 4096}.NewWriter2(&b)
+	if err != nil {
+		f.Fatal(err)
+	}
+	if _, err := w.Write(sequence()[:2000]); err != nil {
+		f.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		f.Fatal(err)
+	}
+	f.Add(b.Bytes())
+	f.Fuzz(func(t *testing.T, data []byte) {
+		first := testBlock{lzma2: b.Bytes(), content: string(sequence()[:2000])}
+		used, uerr := decodeOne(container(checkNone, first, testBlock{lzma2: data}), 1)
+		fresh, ferr := decodeOne(container(checkNone, testBlock{lzma2: data}), 0)
+		if !bytes.Equal(used, fresh) || (uerr == nil) != (ferr == nil) {
+			t.Fatalf("used: %d bytes, %v; fresh: %d bytes, %v", len(used), uerr, len(fresh), ferr)
+		}
+		r, err := lzma.Reader2Config{DictCap: 4096}.NewReader2(bytes.NewReader(data))
+		if err != nil {
+			t.Fatal(err)
+		}
+		other, oerr := io.ReadAll(io.LimitReader(r, fuzzLimit))
+		if ferr == nil && (oerr != nil || !bytes.Equal(fresh, other)) {
+			t.Fatalf("unxz: %d bytes; lzma: %d bytes, %v", len(fresh), len(other), oerr)
+		}
+	})
+}
+
+// decodeOne returns the content of the block that follows skip others,
+// whatever the index says of its size.
+func decodeOne(b []byte, skip int) ([]byte, error) {
+	z := NewReader(bytes.NewReader(b)).(*reader)
+	var out []byte
+	buf := make([]byte, 4096)
+	for len(out) < fuzzLimit {
+		n, err := z.Read(buf)
+		if len(z.seen) == skip && z.inside {
+			out = append(out, buf[:n]...)
+		}
+		if len(z.seen) > skip {
+			return out, nil // the index, which is wrong, comes next
+		}
+		if err != nil {
+			return out, err
+		}
+	}
+	return out, nil
+}

@@ -45,15 +45,18 @@ func decodeLock(b []byte) (*Lock, error) {
 	if len(b) > maxLockSize {
 		return nil, fmt.Errorf("the lock has %d bytes, want at most %d", len(b), maxLockSize)
 	}
-	// canonjson bounds nesting before encoding/json builds anything.
+	l, err := unmarshalLock(b)
+	if err == nil {
+		// The usual case, without making the canonical form of b first.
+		if again, err := l.Encode(); err == nil && bytes.Equal(b, again) {
+			return l, nil
+		}
+	}
 	canon, err := canonjson.Canonicalize(b)
 	if err != nil {
 		return nil, err
 	}
-	l := &Lock{}
-	dec := json.NewDecoder(bytes.NewReader(canon))
-	dec.DisallowUnknownFields()
-	if err := dec.Decode(l); err != nil {
+	if l, err = unmarshalLock(canon); err != nil {
 		return nil, err
 	}
 	again, err := canonjson.Marshal(l)
@@ -64,6 +67,13 @@ func decodeLock(b []byte) (*Lock, error) {
 		return nil, fmt.Errorf("not as basal writes it: found %s, want %s", around(canon, again), around(again, canon))
 	}
 	return l, nil
+}
+
+func unmarshalLock(b []byte) (*Lock, error) {
+	dec := json.NewDecoder(bytes.NewReader(b))
+	dec.DisallowUnknownFields()
+	l := &Lock{}
+	return l, dec.Decode(l)
 }
 
 // around returns the part of a that first differs from b.

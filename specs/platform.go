@@ -75,3 +75,12 @@ func (p Platform) Debian() string { return p.find().debian }
 
 // Tag returns the suffix of p's own tag, as in latest-amd64.
 func (p Platform) Tag() string { return p.find().tag }
+
+// Platforms returns all platforms that a spec can name.
+func Platforms() []Platform {
+	var list []Platform
+	for _, k := range platforms {
+		list = append(list, k.p)
+	}
+	return list
+}

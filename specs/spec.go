@@ -99,8 +99,8 @@ type File struct {
 	Mode    string  `json:"mode,omitempty"` // octal; 0644 for files, 0755 for directories; not for links
 	UID     int     `json:"uid,omitempty"`
 	GID     int     `json:"gid,omitempty"`
-	Content *string `json:"content,omitempty"` // the bytes of a file; excludes Source
-	Source  string  `json:"source,omitempty"`  // a file beside the spec; excludes Content
+	Content *string `json:"content,omitempty"` // the bytes of a file; excludes source
+	Source  string  `json:"source,omitempty"`  // a file beside the spec; excludes content
 	Target  string  `json:"target,omitempty"`  // of a symlink
 }
 

@@ -14,7 +14,7 @@ import (
 
 // Caps on a spec file. The YAML library takes time in the square of nesting, of
 // the number of keys and of runs of empty lines; below these caps a hostile file
-// costs less than a second.
+// costs about a second.
 const (
 	maxSpecSize  = 1 << 20 // bytes
 	maxTokens    = 20_000

@@ -42,8 +42,12 @@ var slimFields = []string{"Package", "Provides", "Version", "Architecture", "Sou
 // keeps more than one stanza. It is for the cache of the machine that made it:
 // only Records reads it, and nothing in it is signed.
 func Slim(w io.Writer, r io.Reader) error {
+	return slim(w, &capped{r: r, left: MaxPackages})
+}
+
+func slim(w io.Writer, r io.Reader) error {
 	out := bufio.NewWriterSize(w, 64<<10)
-	sc := NewScanner(&capped{r: r, left: MaxPackages})
+	sc := NewScanner(r)
 	fmt.Fprintln(out, slimHeader)
 	n := 0
 	var line []byte

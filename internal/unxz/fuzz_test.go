@@ -1,11 +1,14 @@
 package unxz
 
 import (
+	"bufio"
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/ulikunitz/xz"
@@ -40,6 +43,11 @@ func FuzzUnxz(f *testing.F) {
 			t.Fatalf("stream: %d bytes, %v; file: %d bytes, %v", len(stream), serr, len(file), ferr)
 		}
 		other, oerr := ulikunitz(b)
+		// The xz package takes the end of the input behind any block for the end
+		// of the stream, though no index and footer are there.
+		if serr != nil && strings.HasSuffix(serr.Error(), "the data ends early") {
+			return
+		}
 		if (serr == nil) != (oerr == nil) || serr == nil && !bytes.Equal(stream, other) {
 			t.Fatalf("unxz: %d bytes, %v; xz: %d bytes, %v", len(stream), serr, len(other), oerr)
 		}
@@ -54,8 +62,8 @@ func ulikunitz(b []byte) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(r, fuzzLimit))
 }
 
-// FuzzLZMA2 gets below the checksums: the input is the data of a block behind
-// another block. A decoder that was used before must do what a new one does.
+// FuzzLZMA2 gets below the checksums: the input is the data of a block. A
+// decoder that was used before must do what a new one does.
 func FuzzLZMA2(f *testing.F) {
 	f.Add(stored("hello"))
 	f.Add([]byte{0xe0, 0, 0, 0, 4, 93, 0, 0, 0, 0, 0, 0})
@@ -72,40 +80,27 @@ func FuzzLZMA2(f *testing.F) {
 	}
 	f.Add(b.Bytes())
 	f.Fuzz(func(t *testing.T, data []byte) {
-		first := testBlock{lzma2: b.Bytes(), content: string(sequence()[:2000])}
-		used, uerr := decodeOne(container(checkNone, first, testBlock{lzma2: data}), 1)
-		fresh, ferr := decodeOne(container(checkNone, testBlock{lzma2: data}), 0)
-		if !bytes.Equal(used, fresh) || (uerr == nil) != (ferr == nil) {
-			t.Fatalf("used: %d bytes, %v; fresh: %d bytes, %v", len(used), uerr, len(fresh), ferr)
+		var used, fresh decoder
+		if _, err := decodeWith(&used, b.Bytes()); err != nil {
+			t.Fatal(err)
+		}
+		again, uerr := decodeWith(&used, data)
+		first, ferr := decodeWith(&fresh, data)
+		if !bytes.Equal(again, first) || fmt.Sprint(uerr) != fmt.Sprint(ferr) {
+			t.Fatalf("used: %d bytes, %v; fresh: %d bytes, %v", len(again), uerr, len(first), ferr)
 		}
 		r, err := lzma.Reader2Config{DictCap: 4096}.NewReader2(bytes.NewReader(data))
 		if err != nil {
 			t.Fatal(err)
 		}
 		other, oerr := io.ReadAll(io.LimitReader(r, fuzzLimit))
-		if ferr == nil && (oerr != nil || !bytes.Equal(fresh, other)) {
-			t.Fatalf("unxz: %d bytes; lzma: %d bytes, %v", len(fresh), len(other), oerr)
+		if ferr == nil && (oerr != nil || !bytes.Equal(first, other)) {
+			t.Fatalf("unxz: %d bytes; lzma: %d bytes, %v", len(first), len(other), oerr)
 		}
 	})
 }
 
-// decodeOne returns the content of the block that follows skip others,
-// whatever the index says of its size.
-func decodeOne(b []byte, skip int) ([]byte, error) {
-	z := NewReader(bytes.NewReader(b)).(*reader)
-	var out []byte
-	buf := make([]byte, 4096)
-	for len(out) < fuzzLimit {
-		n, err := z.Read(buf)
-		if len(z.seen) == skip && z.inside {
-			out = append(out, buf[:n]...)
-		}
-		if len(z.seen) > skip {
-			return out, nil // the index, which is wrong, comes next
-		}
-		if err != nil {
-			return out, err
-		}
-	}
-	return out, nil
+func decodeWith(d *decoder, data []byte) ([]byte, error) {
+	d.start(bufio.NewReader(bytes.NewReader(data)), lzma.MinDictCap)
+	return io.ReadAll(io.LimitReader(d, fuzzLimit))
 }

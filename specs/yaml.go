@@ -158,14 +158,24 @@ func badByte(line []byte) int {
 	return -1
 }
 
-// refused are the tokens that have no place in a spec, and what to do instead.
-var refused = map[token.Type][2]string{
-	token.AnchorType:     {"found an anchor", "write the value out"},
-	token.AliasType:      {"found an alias", "write the value out; quote it if it begins with *"},
-	token.TagType:        {"found a tag", "leave it out; quote the value if it begins with !"},
-	token.MergeKeyType:   {"found a merge key", "write the keys out"},
-	token.DirectiveType:  {"found a directive", "leave it out"},
-	token.MappingKeyType: {"found a complex key", "write key: value"},
+// refused says why a token has no place in a spec and what to do instead; why is
+// empty when it has one.
+func refused(t token.Type) (why, hint string) {
+	switch t {
+	case token.AnchorType:
+		return "found an anchor", "write the value out"
+	case token.AliasType:
+		return "found an alias", "write the value out; quote it if it begins with *"
+	case token.TagType:
+		return "found a tag", "leave it out; quote the value if it begins with !"
+	case token.MergeKeyType:
+		return "found a merge key", "write the keys out"
+	case token.DirectiveType:
+		return "found a directive", "leave it out"
+	case token.MappingKeyType:
+		return "found a complex key", "write key: value"
+	}
+	return "", ""
 }
 
 // checkTokens refuses tokens and nesting that the parser should not see, and
@@ -192,8 +202,8 @@ func (d *document) checkTokens(tokens token.Tokens, f *faults) bool {
 			return false
 		}
 		line = at.line
-		if why, ok := refused[tk.Type]; ok {
-			f.add(at, why[0]+", which a spec cannot have", why[1])
+		if why, hint := refused(tk.Type); why != "" {
+			f.add(at, why+", which a spec cannot have", hint)
 		}
 	}
 	return len(f.list) == before

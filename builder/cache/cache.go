@@ -89,6 +89,45 @@ func (c *Cache) Unwritable() error {
 // digest.ErrMismatch when the size alone is wrong and fs.ErrNotExist when there
 // is no such file. size is in bytes.
 func (c *Cache) Get(d digest.Digest, size int64) (io.ReadCloser, error) {
+	f, err := c.openBlob(d, size)
+	if err != nil {
+		return nil, err
+	}
+	return &verified{digest.NewReader(f, d, size), f}, nil
+}
+
+// GetChecked is Get for callers that cannot take back what they have passed on:
+// the bytes are read once before it returns, and digest.ErrMismatch is reported
+// then. The reader verifies them again, for the file may change meanwhile.
+func (c *Cache) GetChecked(d digest.Digest, size int64) (io.ReadCloser, error) {
+	f, err := c.openBlob(d, size)
+	if err != nil {
+		return nil, err
+	}
+	// Discard alone would read in pieces of 8 KiB.
+	discard := struct{ io.Writer }{io.Discard}
+	buf := make([]byte, min(max(size, 512), 128<<10))
+	if _, err = io.CopyBuffer(discard, digest.NewReader(f, d, size), buf); err == nil {
+		_, err = f.Seek(0, io.SeekStart)
+	}
+	if err != nil {
+		f.Close()
+		return nil, fmt.Errorf("%s in the cache: %w", d, err)
+	}
+	return &verified{digest.NewReader(f, d, size), f}, nil
+}
+
+// Check returns nil when there are the right bytes under d, and the errors of
+// GetChecked otherwise.
+func (c *Cache) Check(d digest.Digest, size int64) error {
+	r, err := c.GetChecked(d, size)
+	if err != nil {
+		return err
+	}
+	return r.Close()
+}
+
+func (c *Cache) openBlob(d digest.Digest, size int64) (*os.File, error) {
 	f, err := c.open(blobs + "/" + d.Hex())
 	if err != nil {
 		return nil, fmt.Errorf("%s is not in the cache: %w", d, err)
@@ -101,7 +140,7 @@ func (c *Cache) Get(d digest.Digest, size int64) (io.ReadCloser, error) {
 		f.Close()
 		return nil, fmt.Errorf("%s in the cache: %w", d, err)
 	}
-	return &verified{digest.NewReader(f, d, size), f}, nil
+	return f, nil
 }
 
 type verified struct {
@@ -118,18 +157,6 @@ func (c *Cache) Has(d digest.Digest, size int64) bool {
 		}
 	}
 	return false
-}
-
-// Check reads the bytes that d names and returns nil when they are right. It is
-// for callers that cannot take back what they have passed on.
-func (c *Cache) Check(d digest.Digest, size int64) error {
-	r, err := c.Get(d, size)
-	if err != nil {
-		return err
-	}
-	defer r.Close()
-	_, err = io.Copy(io.Discard, r)
-	return err
 }
 
 // Drop removes what d names, for a caller that found it damaged. It is no error

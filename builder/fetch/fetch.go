@@ -111,11 +111,9 @@ func (c *Client) stored(d digest.Digest, size int64) (io.ReadCloser, bool) {
 		if store == nil {
 			continue
 		}
-		err := store.Check(d, size)
+		r, err := store.GetChecked(d, size)
 		if err == nil {
-			if r, err := store.Get(d, size); err == nil {
-				return r, true
-			}
+			return r, true
 		}
 		if store == c.opt.Cache && errors.Is(err, digest.ErrMismatch) {
 			store.Drop(d)

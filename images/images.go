@@ -8,7 +8,7 @@ import (
 	"slices"
 )
 
-//go:embed */image.yaml */lock.json */*.txt
+//go:embed static
 var files embed.FS
 
 // Names returns the names of the embedded images, sorted.

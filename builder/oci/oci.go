@@ -106,13 +106,13 @@ type Image struct {
 	Platform specs.Platform
 	Config   Document
 	Manifest Document
-	Layers   []layer.Layer // lowest first
+	Layers   []NamedLayer // lowest first
 }
 
 // NamedLayer is a layer and the words that history has for it.
 type NamedLayer struct {
 	layer.Layer
-	Name string
+	Name string `json:"name"`
 }
 
 // NewImage makes config and manifest. epoch is the image's time, in seconds
@@ -129,12 +129,11 @@ func NewImage(p specs.Platform, layers []NamedLayer, c specs.Config, epoch int64
 		History:      []HistoryLine{},
 	}
 	manifest := Manifest{SchemaVersion: 2, MediaType: MediaTypeManifest, Layers: []Descriptor{}, Annotations: c.Annotations}
-	image := Image{Platform: p}
+	image := Image{Platform: p, Layers: layers}
 	for _, l := range layers {
 		config.RootFS.DiffIDs = append(config.RootFS.DiffIDs, l.DiffID)
 		config.History = append(config.History, HistoryLine{created, "basal: " + l.Name})
 		manifest.Layers = append(manifest.Layers, Descriptor{MediaType: MediaTypeLayer, Digest: l.Digest, Size: l.Size})
-		image.Layers = append(image.Layers, l.Layer)
 	}
 	var err error
 	if image.Config, err = document(MediaTypeConfig, config); err != nil {

@@ -29,6 +29,7 @@ var table = []known{
 	{"base-files", "preinst", "", Harmless, "stops where /bin or /lib is no link into /usr, and keeps multilib links from other packages; the tree is built merged"},
 	{"base-files", "postinst", "", Harmless, "copies dot files and /etc/profile for login shells, makes empty directories (/mnt, /srv, /opt, below /usr/local), login records in /var/log and links from /var/run and /var/lock to /run; name in files what an image needs of it"},
 	{"base-files", "triggers", "interest /usr/lib32", Harmless, "links /lib32 to /usr/lib32 once a package brings that; name the link in files if one does"},
+	{"base-files", "triggers", "interest /usr/lib64", Harmless, "as /usr/lib32, where the package has no /lib64 itself"},
 	{"base-files", "triggers", "interest /usr/libo32", Harmless, "as /usr/lib32"},
 	{"base-files", "triggers", "interest /usr/libx32", Harmless, "as /usr/lib32"},
 

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"os"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
@@ -50,5 +49,5 @@ func formatImage(arg string, check bool) error {
 	if check {
 		return diag.Failedf("%s is not in the usual layout", folder.file(specName)).WithHint("run: basal format %s", folder.place)
 	}
-	return writeFile(filepath.Join(folder.dir, specName), formatted, os.FileMode(0o644))
+	return writeFile(filepath.Join(folder.dir, specName), formatted, 0o644)
 }

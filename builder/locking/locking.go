@@ -1,0 +1,177 @@
+// Package locking looks at the outside world and decides: it turns a spec into
+// a lock. It is the only step that resolves anything.
+//
+// What it trusts is a keyring. From there it goes by signature and digest only:
+// InRelease, Packages, .deb. Locks that say the same as before keep every byte,
+// so that a lock changes exactly when an image does.
+package locking
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/basal-project/basal/builder"
+	"github.com/basal-project/basal/builder/cache"
+	"github.com/basal-project/basal/builder/fetch"
+	"github.com/basal-project/basal/builder/resolve"
+	"github.com/basal-project/basal/internal/diag"
+	"github.com/basal-project/basal/internal/gz"
+	"github.com/basal-project/basal/specs"
+)
+
+// Request is a spec to lock and all that is known beforehand.
+type Request struct {
+	File      string // the spec's name, for messages
+	Spec      *specs.Spec
+	Parent    *specs.Lock                           // of the spec that it extends; nil without one
+	Previous  *specs.Lock                           // nil the first time
+	Platforms []specs.Platform                      // whose sections are made anew; the others stay as they are. Empty means all
+	Local     func(path string) ([]byte, error)     // reads a file beside the spec
+	Keyring   func(signedBy string) ([]byte, error) // finds an archive's keys
+	Now       time.Time
+
+	// AllowExpiredUnsafe accepts an InRelease file whose Valid-Until, or whose
+	// signing key, is over; AllowOlderUnsafe one that is older than the lock's.
+	AllowExpiredUnsafe bool
+	AllowOlderUnsafe   bool
+}
+
+// maker makes one lock.
+type maker struct {
+	Request
+	client   *fetch.Client
+	cache    *cache.Cache
+	releases map[suite]*signedRelease
+}
+
+// Make returns the lock of a spec. Faults of the spec are errors with exit code
+// 2, those of the network have 3.
+func Make(ctx context.Context, client *fetch.Client, req Request) (*specs.Lock, error) {
+	m := &maker{Request: req, client: client, cache: client.Cache(), releases: map[suite]*signedRelease{}}
+	lock := &specs.Lock{
+		Version: specs.FormatVersion,
+		Recipe:  builder.Recipe,
+		Encoder: gz.Encoder,
+		Spec:    *req.Spec,
+		Extends: req.Parent,
+	}
+	var err error
+	if lock.Inputs, err = m.inputs(); err != nil {
+		return nil, err
+	}
+	if err := m.fetchReleases(ctx); err != nil {
+		return nil, err
+	}
+	sections, err := m.sections(ctx)
+	if err != nil {
+		return nil, err
+	}
+	lock.Platforms = sections
+	m.group(lock)
+	m.settle(lock)
+	return lock, nil
+}
+
+// Missing returns the packages that would have to be added to the image itself,
+// and to the patch of each variant, so that no dependency is unmet: by the
+// variant's name, specs.Latest for the image.
+func Missing(ctx context.Context, client *fetch.Client, req Request) (map[string][]string, error) {
+	m := &maker{Request: req, client: client, cache: client.Cache(), releases: map[suite]*signedRelease{}}
+	if err := m.fetchReleases(ctx); err != nil {
+		return nil, err
+	}
+	added := map[string][]string{}
+	for _, p := range req.Spec.Platforms {
+		r, err := m.resolver(ctx, p)
+		if err != nil {
+			return nil, err
+		}
+		for _, part := range r.parts() {
+			names, err := resolve.Missing(part.Request)
+			if err != nil {
+				return nil, err
+			}
+			for _, name := range names {
+				if !slices.Contains(added[part.name], name) {
+					added[part.name] = append(added[part.name], name)
+				}
+			}
+		}
+	}
+	return added, nil
+}
+
+// sections makes the section of each platform, or takes it from the previous
+// lock when it is not to be made.
+func (m *maker) sections(ctx context.Context) ([]specs.LockedPlatform, error) {
+	var out []specs.LockedPlatform
+	var results []*resolve.Result
+	var resolvers []*resolver
+	for _, p := range m.Spec.Platforms {
+		if len(m.Platforms) > 0 && !slices.Contains(m.Platforms, p) {
+			kept, err := m.kept(p)
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, *kept)
+			continue
+		}
+		r, err := m.resolver(ctx, p)
+		if err != nil {
+			return nil, err
+		}
+		if err := r.run(); err != nil {
+			return nil, err
+		}
+		out = append(out, specs.LockedPlatform{Platform: p})
+		resolvers = append(resolvers, r)
+		results = append(results, r.results...)
+	}
+	if err := errors.Join(resolve.Report(m.File, results...), resolve.Unused(m.File, results...)); err != nil {
+		return nil, err
+	}
+	for _, r := range resolvers {
+		i := slices.IndexFunc(out, func(s specs.LockedPlatform) bool { return s.Platform == r.platform })
+		section, err := m.finish(ctx, r)
+		if err != nil {
+			return nil, err
+		}
+		out[i] = section
+	}
+	return out, nil
+}
+
+func (m *maker) kept(p specs.Platform) (*specs.LockedPlatform, error) {
+	if m.Previous != nil {
+		if section, ok := m.Previous.Platform(p); ok {
+			return section, nil
+		}
+	}
+	return nil, diag.Usagef("%s: there is no lock of %s to keep", m.File, p).WithHint("lock all platforms once")
+}
+
+// settle takes from the previous lock what says the same: a section whose
+// packages did not change keeps its release files, although the archive has
+// newer ones.
+func (m *maker) settle(lock *specs.Lock) {
+	if m.Previous == nil {
+		return
+	}
+	for i := range lock.Platforms {
+		now := &lock.Platforms[i]
+		before, ok := m.Previous.Platform(now.Platform)
+		if ok && now.Epoch == before.Epoch && slices.Equal(now.Packages, before.Packages) && sameIndexes(now.Indexes, before.Indexes) {
+			*now = *before
+		}
+	}
+}
+
+// sameIndexes reports whether a and b come from the same places, signed by the
+// same keys.
+func sameIndexes(a, b []specs.LockedIndex) bool {
+	return slices.EqualFunc(a, b, func(x, y specs.LockedIndex) bool {
+		return x.Archive == y.Archive && x.Suite == y.Suite && x.Component == y.Component && slices.Equal(x.Release.Keys, y.Release.Keys)
+	})
+}

@@ -1,0 +1,161 @@
+package locking
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"slices"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/basal-project/basal/builder/debian"
+	"github.com/basal-project/basal/internal/diag"
+	"github.com/basal-project/basal/internal/digest"
+	"github.com/basal-project/basal/specs"
+)
+
+// maxRelease bounds an InRelease file, in bytes.
+const maxRelease = 16 << 20
+
+// Opener opens bytes by digest and size; they are checked again here.
+type Opener func(d digest.Digest, size int64) (io.ReadCloser, error)
+
+// Verify checks a lock again, without the network: for every package, that the
+// Packages file which the lock names lists it, that the InRelease file lists
+// that, and that a key of the spec's signed the InRelease file. The files come
+// from open, usually the cache. Nothing of the lock but digests is believed.
+//
+// Dates are not judged: a lock does not expire, its release files may.
+func Verify(ctx context.Context, lock *specs.Lock, keyring func(signedBy string) ([]byte, error), open Opener) error {
+	for l := lock; l != nil; l = l.Extends {
+		g, ctx := errgroup.WithContext(ctx)
+		g.SetLimit(2) // one index takes most of a processor and 40 MB
+		for i := range l.Platforms {
+			g.Go(func() error { return verifySection(ctx, l, &l.Platforms[i], keyring, open) })
+		}
+		if err := g.Wait(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func verifySection(ctx context.Context, lock *specs.Lock, section *specs.LockedPlatform, keyring func(string) ([]byte, error), open Opener) error {
+	for _, pkg := range section.Packages {
+		if section.Index(pkg) == nil {
+			return diag.Failedf("%s: the lock names no index for package %s", section.Platform, pkg.Name)
+		}
+	}
+	for _, ix := range section.Indexes {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := verifyIndex(lock, section, ix, keyring, open); err != nil {
+			return fmt.Errorf("%s: %s %s: %w", section.Platform, ix.Archive, ix.Suite, err)
+		}
+	}
+	return nil
+}
+
+func verifyIndex(lock *specs.Lock, section *specs.LockedPlatform, ix specs.LockedIndex, keyring func(string) ([]byte, error), open Opener) error {
+	i := slices.IndexFunc(lock.Spec.Archives, func(a specs.Archive) bool {
+		return a.URI == ix.Archive && slices.Contains(a.Suites, ix.Suite) && slices.Contains(a.Components, ix.Component)
+	})
+	if i < 0 {
+		return diag.Failedf("the spec names no such archive")
+	}
+	keys, err := keyring(lock.Spec.Archives[i].SignedBy)
+	if err != nil {
+		return err
+	}
+	if err := verifyRelease(ix, section.Platform, keys, open); err != nil {
+		return err
+	}
+	var wanted []specs.LockedPackage
+	for _, pkg := range section.Packages {
+		if pkg.Archive == ix.Archive && pkg.Suite == ix.Suite && pkg.Component == ix.Component {
+			wanted = append(wanted, pkg)
+		}
+	}
+	return verifyPackages(ix, wanted, open)
+}
+
+// verifyRelease checks the InRelease file, and that it lists the index.
+func verifyRelease(ix specs.LockedIndex, p specs.Platform, keys []byte, open Opener) error {
+	if ix.Release.Size > maxRelease {
+		return diag.Failedf("InRelease of %d bytes, want at most %d", ix.Release.Size, maxRelease)
+	}
+	r, err := open(ix.Release.SHA256, ix.Release.Size)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	b, err := io.ReadAll(digest.NewReader(r, ix.Release.SHA256, ix.Release.Size))
+	if err != nil {
+		return fmt.Errorf("InRelease: %w", err)
+	}
+	release, err := debian.VerifyInRelease(b, keys)
+	if err != nil {
+		return diag.Failedf("InRelease: %w", err)
+	}
+	if ix.Suite != release.Suite && ix.Suite != release.Codename {
+		return diag.Failedf("InRelease is of suite %s (%s)", release.Codename, release.Suite)
+	}
+	if release.Date.Unix() != ix.Release.Date || !slices.Equal(release.Keys, ix.Release.Keys) {
+		return diag.Failedf("the lock has another date, or other keys, than InRelease")
+	}
+	file, err := release.Packages(ix.Component, p.Debian())
+	if err != nil {
+		return diag.Failedf("InRelease: %w", err)
+	}
+	if file.Path != ix.Path || file.Size != ix.Size || !file.SHA256.IsZero() && file.SHA256 != ix.SHA256 {
+		return diag.Failedf("InRelease lists another %s", ix.Path)
+	}
+	if !file.SHA256.IsZero() {
+		return nil
+	}
+	index, err := open(ix.SHA256, ix.Size)
+	if err != nil {
+		return err
+	}
+	defer index.Close()
+	if _, err := io.Copy(io.Discard, file.Checksums.NewReader(index)); err != nil {
+		return fmt.Errorf("%s: %w", ix.Path, err)
+	}
+	return nil
+}
+
+// verifyPackages checks that the index lists the packages as the lock has them.
+func verifyPackages(ix specs.LockedIndex, wanted []specs.LockedPackage, open Opener) error {
+	r, err := open(ix.SHA256, ix.Size)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	text, err := unpack(digest.NewReader(r, ix.SHA256, ix.Size), formatOf(ix.Path))
+	if err != nil {
+		return err
+	}
+	left := map[string]specs.LockedPackage{}
+	for _, pkg := range wanted {
+		left[pkg.Name] = pkg
+	}
+	stanzas := debian.NewScanner(text)
+	for stanzas.Scan() {
+		s := stanzas.Stanza()
+		pkg, ok := left[string(s.Get("Package"))]
+		if ok && string(s.Get("Version")) == pkg.Version && string(s.Get("Architecture")) == pkg.Architecture &&
+			string(s.Get("Filename")) == pkg.Path && string(s.Get("Size")) == fmt.Sprint(pkg.Size) && string(s.Get("SHA256")) == pkg.SHA256.Hex() {
+			delete(left, pkg.Name)
+		}
+	}
+	if err := stanzas.Err(); err != nil {
+		return fmt.Errorf("%s: %w", ix.Path, err)
+	}
+	for _, pkg := range wanted {
+		if _, missing := left[pkg.Name]; missing {
+			return diag.Failedf("%s does not list package %s %s as the lock has it", ix.Path, pkg.Name, pkg.Version)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,202 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"github.com/spf13/cobra"
+
+	"github.com/basal-project/basal/builder"
+	"github.com/basal-project/basal/builder/cache"
+	"github.com/basal-project/basal/builder/layout"
+	"github.com/basal-project/basal/builder/oci"
+	"github.com/basal-project/basal/internal/diag"
+	"github.com/basal-project/basal/internal/digest"
+	"github.com/basal-project/basal/specs"
+)
+
+// buildFlags are the options of basal build.
+type buildFlags struct {
+	sourceFlags
+	output    string
+	platforms []string
+	variants  []string
+	noCache   bool
+	json      bool
+}
+
+func newBuild() *cobra.Command {
+	var f buildFlags
+	cmd := &cobra.Command{
+		Use:   "build IMAGE -o DIR",
+		Short: "Build an image from its lock into an OCI layout or archive",
+		Long: `Build turns a lock, and the bytes that it names by digest, into an OCI image
+layout: a folder, or an archive when the name ends in .tar. The archive is an
+OCI layout and a Docker archive at once.
+
+All platforms and variants are built unless --platform or --variant narrows
+it. Nothing is resolved: a version that has left every mirror is an error.
+
+Standard output has a line for each variant: the index digest and the tag.`,
+		Example: `  basal build static -o out/static
+  basal build static -o static.tar && docker load -i static.tar
+  basal build ./my-image -o out/mine --platform linux/amd64 --variant nonroot`,
+		Args: arguments(1, 1, "one IMAGE"),
+		RunE: func(cmd *cobra.Command, args []string) error { return runBuild(cmd, args[0], f) },
+	}
+	f.sourceFlags.add(cmd)
+	cmd.Flags().StringVarP(&f.output, "output", "o", "", "a folder, or an archive if it ends in .tar")
+	cmd.Flags().StringSliceVar(&f.platforms, "platform", nil, "build only these platforms, e.g. linux/arm64")
+	cmd.Flags().StringSliceVar(&f.variants, "variant", nil, "build only these variants")
+	cmd.Flags().BoolVar(&f.noCache, "no-cache", false, "make every layer anew and remember none; inputs still come from the cache")
+	cmd.Flags().Bool("locked", true, "fail when the lock is not current; build always does")
+	asJSON(cmd, &f.json)
+	return cmd
+}
+
+func runBuild(cmd *cobra.Command, arg string, f buildFlags) error {
+	if f.output == "" {
+		return diag.Usagef("basal build wants an output").WithHint("for example: basal build %s -o out/%s", arg, arg)
+	}
+	platforms, err := parsePlatforms(f.platforms)
+	if err != nil {
+		return err
+	}
+	in, err := openImage(cmd, arg, &f.sourceFlags)
+	if err != nil {
+		return err
+	}
+	defer in.close(cmd)
+	opt := builder.Options{Platforms: platforms, Variants: f.variants, Layers: in.cache, Scratch: scratch}
+	var result *builder.Result
+	err = errRetry
+	if !f.noCache {
+		result, err = buildTo(cmd.Context(), in, opt, f.output)
+	}
+	if errors.Is(err, errRetry) {
+		if opt.Layers, err = cache.Open(""); err != nil {
+			return err
+		}
+		defer opt.Layers.Close()
+		result, err = buildTo(cmd.Context(), in, opt, f.output)
+	}
+	if err != nil {
+		return err
+	}
+	return printResult(cmd, result, f.json)
+}
+
+// errRetry says that the layer cache was damaged.
+var errRetry = errors.New("a layer in the cache is damaged")
+
+// buildTo builds and writes the layout. A remembered layer that turns out to be
+// damaged while it is copied costs a second run, without memory.
+func buildTo(ctx context.Context, in *input, opt builder.Options, output string) (*builder.Result, error) {
+	result, err := builder.Build(ctx, in.lock, in, opt)
+	if err != nil {
+		return nil, err
+	}
+	var images []layout.Image
+	for _, v := range result.Variants {
+		images = append(images, layout.Image{Tag: v.Name, Index: v.Index, Platforms: v.Images})
+	}
+	err = layout.Write(output, result.Name, images, layerBlobs{opt.Layers})
+	if errors.Is(err, digest.ErrMismatch) || errors.Is(err, fs.ErrNotExist) {
+		dropDamaged(opt.Layers, result)
+		return nil, fmt.Errorf("%w: %w", errRetry, err)
+	}
+	return result, err
+}
+
+// dropDamaged takes layers that are not what they are called out of the cache.
+func dropDamaged(layers *cache.Cache, result *builder.Result) {
+	for _, v := range result.Variants {
+		for _, image := range v.Images {
+			for _, l := range image.Layers {
+				if layers.Check(l.Digest, l.Size) != nil {
+					layers.Drop(l.Digest)
+				}
+			}
+		}
+	}
+}
+
+// input is an image's lock and the source of what it names.
+type input struct {
+	*source
+	folder imageFolder
+	lock   *specs.Lock
+}
+
+func openImage(cmd *cobra.Command, arg string, f *sourceFlags) (*input, error) {
+	folder, err := findImage(arg)
+	if err != nil {
+		return nil, err
+	}
+	lock, err := folder.current()
+	if err != nil {
+		return nil, err
+	}
+	local, err := folder.folders()
+	if err != nil {
+		return nil, err
+	}
+	src, err := f.open(cmd, local)
+	if err != nil {
+		return nil, err
+	}
+	return &input{src, folder, lock}, nil
+}
+
+func parsePlatforms(names []string) ([]specs.Platform, error) {
+	var out []specs.Platform
+	for _, name := range names {
+		p, err := specs.ParsePlatform(name)
+		if err != nil {
+			return nil, diag.Usagef("--platform: %w", err)
+		}
+		out = append(out, p)
+	}
+	return out, nil
+}
+
+// The JSON form of a result.
+type (
+	jsonResult struct {
+		Name     string        `json:"name"`
+		Variants []jsonVariant `json:"variants"`
+	}
+	jsonVariant struct {
+		Name      string         `json:"name"`
+		Digest    digest.Digest  `json:"digest"` // of the index
+		Platforms []jsonPlatform `json:"platforms"`
+	}
+	jsonPlatform struct {
+		Platform specs.Platform   `json:"platform"`
+		Digest   digest.Digest    `json:"digest"` // of the manifest
+		Config   digest.Digest    `json:"config"`
+		Layers   []oci.NamedLayer `json:"layers"`
+	}
+)
+
+func printResult(cmd *cobra.Command, r *builder.Result, json bool) error {
+	if !json {
+		for _, v := range r.Variants {
+			if _, err := fmt.Fprintf(cmd.OutOrStdout(), "%s  %s:%s\n", v.Index.Descriptor.Digest, r.Name, v.Name); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	out := jsonResult{Name: r.Name}
+	for _, v := range r.Variants {
+		jv := jsonVariant{Name: v.Name, Digest: v.Index.Descriptor.Digest}
+		for _, i := range v.Images {
+			jv.Platforms = append(jv.Platforms, jsonPlatform{i.Platform, i.Manifest.Descriptor.Digest, i.Config.Descriptor.Digest, i.Layers})
+		}
+		out.Variants = append(out.Variants, jv)
+	}
+	return printJSON(cmd, out)
+}

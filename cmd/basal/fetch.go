@@ -1,0 +1,58 @@
+package main
+
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/basal-project/basal/specs"
+)
+
+// downloads is how many inputs are fetched at once: enough to hide latency, few
+// enough for a volunteer's mirror.
+const downloads = 4
+
+func newFetch() *cobra.Command {
+	var f sourceFlags
+	var output string
+	cmd := &cobra.Command{
+		Use:   "fetch IMAGE [-o DIR]",
+		Short: "Fetch every input of an image, for building offline",
+		Long: `Fetch brings every byte that the lock names into the cache and, with -o, into a
+folder that can be carried to a machine without a network: the packages and the
+local files.`,
+		Example: `  basal fetch static -o inputs
+  basal build static --inputs inputs --offline -o out/static`,
+		Args: arguments(1, 1, "one IMAGE"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			in, err := openImage(cmd, args[0], &f)
+			if err != nil {
+				return err
+			}
+			defer in.close(cmd)
+			artifacts := lockedArtifacts(in.lock)
+			if output == "" {
+				return in.All(cmd.Context(), artifacts, downloads)
+			}
+			return in.Export(cmd.Context(), artifacts, output, downloads)
+		},
+	}
+	f.add(cmd)
+	cmd.Flags().StringVarP(&output, "output", "o", "", "a folder for the inputs")
+	return cmd
+}
+
+// lockedArtifacts returns all that a build of lock reads.
+func lockedArtifacts(lock *specs.Lock) []specs.Artifact {
+	var all []specs.Artifact
+	for l := lock; l != nil; l = l.Extends {
+		for _, in := range l.Inputs {
+			all = append(all, in.Artifact())
+		}
+		for i := range l.Platforms {
+			p := &l.Platforms[i]
+			for _, pkg := range p.Packages {
+				all = append(all, p.Artifact(pkg))
+			}
+		}
+	}
+	return all
+}

@@ -1,0 +1,278 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/basal-project/basal/builder/debian"
+	"github.com/basal-project/basal/builder/locking"
+	"github.com/basal-project/basal/internal/diag"
+	"github.com/basal-project/basal/internal/digest"
+	"github.com/basal-project/basal/specs"
+)
+
+// lockFlags are the options of basal lock.
+type lockFlags struct {
+	sourceFlags
+	platforms    []string
+	addMissing   bool
+	verify       bool
+	check        bool
+	allowExpired bool
+	allowOlder   bool
+	json         bool
+}
+
+func newLock() *cobra.Command {
+	var f lockFlags
+	cmd := &cobra.Command{
+		Use:   "lock IMAGE...",
+		Short: "Resolve a spec and verify the archive's signatures",
+		Long: `Lock decides what goes into an image, and writes lock.json beside image.yaml: it
+verifies the signature of each InRelease file, follows it to the Packages files
+and the packages, checks their dependencies and maintainer scripts, and pins
+every local file. It says what changed, package by package; when nothing did,
+the file keeps every byte.
+
+With --verify it checks an existing lock again, offline, from the release files
+in the cache.`,
+		Example: `  basal lock images/static
+  basal lock images/static --platform linux/riscv64
+  basal lock images/static --verify`,
+		Args: arguments(1, -1, "at least one IMAGE"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			for _, arg := range args {
+				if err := runLock(cmd, arg, f); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+	}
+	f.sourceFlags.add(cmd)
+	cmd.Flags().StringSliceVar(&f.platforms, "platform", nil, "lock only these platforms anew; the others stay as they are")
+	cmd.Flags().BoolVar(&f.addMissing, "add-missing", false, "write the packages that unmet dependencies need into image.yaml")
+	cmd.Flags().BoolVar(&f.verify, "verify", false, "check the lock against the signed release files in the cache, offline")
+	cmd.Flags().BoolVar(&f.check, "check", false, "write nothing; fail when the lock would change")
+	cmd.Flags().BoolVar(&f.allowExpired, "allow-expired", false, "accept a release file that has expired")
+	cmd.Flags().BoolVar(&f.allowOlder, "allow-older", false, "accept a release file that is older than the lock's")
+	asJSON(cmd, &f.json)
+	return cmd
+}
+
+func runLock(cmd *cobra.Command, arg string, f lockFlags) error {
+	folder, err := findImage(arg)
+	if err != nil {
+		return err
+	}
+	if f.verify {
+		return verifyLock(cmd, folder, f)
+	}
+	if folder.dir == "" {
+		return diag.Usagef("%s is part of this program and comes with its lock", folder.place).
+			WithHint("copy the image into a folder to lock it yourself")
+	}
+	local, err := folder.folders()
+	if err != nil {
+		return err
+	}
+	src, err := f.open(cmd, local)
+	if err != nil {
+		return err
+	}
+	defer src.close(cmd)
+	req, err := lockRequest(folder, f)
+	if err != nil {
+		return err
+	}
+	if f.addMissing {
+		if err := addMissing(cmd, folder, src, &req); err != nil {
+			return err
+		}
+	}
+	lock, err := locking.Make(cmd.Context(), src.Client, req)
+	if err != nil {
+		return err
+	}
+	return saveLock(cmd, folder, req.Previous, lock, f)
+}
+
+// lockRequest reads what there is before locking.
+func lockRequest(folder imageFolder, f lockFlags) (locking.Request, error) {
+	req := locking.Request{
+		File:               folder.file(specName),
+		Local:              func(path string) ([]byte, error) { return readCapped(folder, path, 256<<20) },
+		Keyring:            folder.keyring,
+		Now:                time.Now(),
+		AllowExpiredUnsafe: f.allowExpired,
+		AllowOlderUnsafe:   f.allowOlder,
+	}
+	var err error
+	if req.Spec, err = folder.spec(); err != nil {
+		return req, err
+	}
+	if req.Platforms, err = parsePlatforms(f.platforms); err != nil {
+		return req, err
+	}
+	if req.Previous, err = folder.lock(); err != nil {
+		return req, err
+	}
+	if req.Spec.Extends == "" {
+		return req, nil
+	}
+	parent, err := folder.parent(req.Spec)
+	if err != nil {
+		return req, err
+	}
+	req.Parent, err = parent.current()
+	return req, err
+}
+
+// keyring returns the keys that signed-by names: an embedded keyring, or a file.
+func (f imageFolder) keyring(signedBy string) ([]byte, error) {
+	if !strings.ContainsAny(signedBy, "./") {
+		if keys, ok := debian.Keyring(signedBy); ok {
+			return keys, nil
+		}
+		return nil, diag.Usagef("%s: signed-by %q: no such keyring", f.file(specName), signedBy).
+			WithHint("use %s, or a key file: ./archive.asc", strings.Join(debian.KeyringNames(), " or "))
+	}
+	var keys []byte
+	var err error
+	switch {
+	case filepath.IsAbs(signedBy):
+		keys, err = os.ReadFile(signedBy)
+	case f.dir != "":
+		keys, err = os.ReadFile(filepath.Join(f.dir, signedBy))
+	default:
+		keys, err = fs.ReadFile(f.FS, strings.TrimPrefix(signedBy, "./"))
+	}
+	if err == nil {
+		err = debian.CheckKeyring(keys)
+	}
+	if err != nil {
+		return nil, diag.Usagef("%s: signed-by: %w", f.file(specName), err)
+	}
+	return keys, nil
+}
+
+// saveLock writes the lock if it changed, and says what did.
+func saveLock(cmd *cobra.Command, folder imageFolder, before, after *specs.Lock, f lockFlags) error {
+	b, err := after.Encode()
+	if err != nil {
+		return err
+	}
+	old, err := readCapped(folder, lockName, 16<<20)
+	if err != nil && before != nil {
+		return err
+	}
+	changed := !bytes.Equal(old, b)
+	changes := locking.Changes(before, after)
+	if f.json {
+		err = printJSON(cmd, struct {
+			Lock    string           `json:"lock"`
+			Changed bool             `json:"changed"`
+			Changes []locking.Change `json:"changes"`
+		}{folder.file(lockName), changed, changes})
+	} else {
+		err = printChanges(cmd.OutOrStdout(), folder.file(lockName), changed, changes, len(after.Platforms))
+	}
+	if err != nil || !changed {
+		return err
+	}
+	if f.check {
+		return diag.Failedf("%s is not current", folder.file(lockName)).WithHint("run: basal lock %s", folder.place)
+	}
+	return writeFile(filepath.Join(folder.dir, lockName), b, 0o644)
+}
+
+func printChanges(w io.Writer, file string, changed bool, changes []locking.Change, platforms int) error {
+	if !changed {
+		_, err := fmt.Fprintf(w, "%s: unchanged\n", file)
+		return err
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s: changed\n", file)
+	for _, c := range changes {
+		switch {
+		case c.Before == "":
+			fmt.Fprintf(&b, "  + %s %s", c.Package, c.After)
+		case c.After == "":
+			fmt.Fprintf(&b, "  - %s %s", c.Package, c.Before)
+		case c.Rebuilt:
+			fmt.Fprintf(&b, "  ~ %s %s: another .deb of the same version", c.Package, c.After)
+		default:
+			fmt.Fprintf(&b, "  ~ %s %s -> %s", c.Package, c.Before, c.After)
+		}
+		if len(c.Platforms) != platforms {
+			for i, p := range c.Platforms {
+				b.WriteString([]string{"  (", ", "}[min(i, 1)] + p.String())
+			}
+			b.WriteByte(')')
+		}
+		b.WriteByte('\n')
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// addMissing writes what unmet dependencies need into image.yaml.
+func addMissing(cmd *cobra.Command, folder imageFolder, src *source, req *locking.Request) error {
+	missing, err := locking.Missing(cmd.Context(), src.Client, *req)
+	if err != nil || len(missing) == 0 {
+		return err
+	}
+	old, err := readCapped(folder, specName, 1<<20)
+	if err != nil {
+		return err
+	}
+	b, err := specs.AddPackages(folder.file(specName), old, missing)
+	if err != nil {
+		return err
+	}
+	if req.Spec, err = specs.Parse(folder.file(specName), b); err != nil {
+		return err
+	}
+	if err := writeFile(filepath.Join(folder.dir, specName), b, 0o644); err != nil {
+		return err
+	}
+	for variant, names := range missing {
+		note(cmd.ErrOrStderr(), "added to %s (%s): %s", folder.file(specName), variant, strings.Join(names, ", "))
+	}
+	return nil
+}
+
+// verifyLock follows the chain from keys to packages again.
+func verifyLock(cmd *cobra.Command, folder imageFolder, f lockFlags) error {
+	lock, err := folder.current()
+	if err != nil {
+		return err
+	}
+	f.offline = true
+	src, err := f.open(cmd, nil)
+	if err != nil {
+		return err
+	}
+	defer src.close(cmd)
+	open := func(d digest.Digest, size int64) (io.ReadCloser, error) {
+		r, err := src.Open(context.WithoutCancel(cmd.Context()), specs.Artifact{SHA256: d, Size: size, Archive: "release file", Path: d.String()})
+		if err != nil {
+			return nil, diag.Unavailablef("%w", err).WithHint("run: basal lock %s; it brings the release files into the cache", folder.place)
+		}
+		return r, nil
+	}
+	if err := locking.Verify(cmd.Context(), lock, folder.keyring, open); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s: every package is listed by a signed archive\n", folder.file(lockName))
+	return err
+}

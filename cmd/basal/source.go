@@ -1,0 +1,119 @@
+package main
+
+import (
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/basal-project/basal/builder"
+	"github.com/basal-project/basal/builder/cache"
+	"github.com/basal-project/basal/builder/fetch"
+	"github.com/basal-project/basal/internal/digest"
+)
+
+// sourceFlags are the options of every command that needs inputs.
+type sourceFlags struct {
+	mirrors  []string
+	inputs   string
+	offline  bool
+	progress string
+}
+
+func (f *sourceFlags) add(cmd *cobra.Command) {
+	cmd.Flags().StringArrayVar(&f.mirrors, "mirror", nil, "a Debian mirror, [NAME=]URL; may be repeated (default $BASAL_DEBIAN_MIRROR, else this machine's apt sources)")
+	cmd.Flags().StringVar(&f.inputs, "inputs", "", "a folder made by basal fetch, looked at after the cache")
+	cmd.Flags().BoolVar(&f.offline, "offline", false, "never use the network")
+	cmd.Flags().StringVar(&f.progress, "progress", "auto", "auto, bar, plain or none")
+}
+
+// source is an open cache and a client that fills it.
+type source struct {
+	*fetch.Client
+	cache    *cache.Cache
+	progress progress
+}
+
+// open makes the client. local are the folders of the specs in use.
+func (f *sourceFlags) open(cmd *cobra.Command, local []fs.FS) (*source, error) {
+	mirrors, err := f.findMirrors()
+	if err != nil {
+		return nil, err
+	}
+	opt := fetch.Options{
+		Local:     local,
+		Mirrors:   mirrors,
+		Snapshot:  fetch.SnapshotService,
+		Offline:   f.offline,
+		UserAgent: "basal/" + version,
+	}
+	if s := os.Getenv("BASAL_SNAPSHOT"); s != "" {
+		opt.Snapshot = s
+	}
+	if f.inputs != "" {
+		if opt.Directory, err = fetch.OpenDirectory(f.inputs); err != nil {
+			return nil, err
+		}
+	}
+	if opt.Cache, err = openCache(); err != nil {
+		return nil, err
+	}
+	s := &source{cache: opt.Cache}
+	if s.progress, err = newProgress(f.progress, cmd.ErrOrStderr()); err != nil {
+		return nil, err
+	}
+	opt.Progress = s.progress
+	s.Client = fetch.New(opt)
+	return s, nil
+}
+
+func (f *sourceFlags) findMirrors() (fetch.Mirrors, error) {
+	if len(f.mirrors) > 0 {
+		return fetch.ParseMirrors(f.mirrors)
+	}
+	if env := strings.Fields(os.Getenv("BASAL_DEBIAN_MIRROR")); len(env) > 0 {
+		return fetch.ParseMirrors(env)
+	}
+	return fetch.AptMirrors("/"), nil
+}
+
+// close ends the progress display, and says when the cache was of no use.
+func (s *source) close(cmd *cobra.Command) {
+	s.progress.close()
+	if why := s.cache.Unwritable(); why != nil {
+		note(cmd.ErrOrStderr(), "the cache could not be written, and nothing is kept: %v", why)
+	}
+	s.cache.Close()
+}
+
+// openCache opens $XDG_CACHE_HOME/basal, by default below $HOME/.cache.
+func openCache() (*cache.Cache, error) {
+	dir, err := os.UserCacheDir()
+	if err != nil {
+		return cache.Open("") // neither variable is set: a private cache
+	}
+	return cache.Open(filepath.Join(dir, "basal"))
+}
+
+// layerBlobs gives layouts the layers of a cache.
+type layerBlobs struct{ *cache.Cache }
+
+// Open opens a layer.
+func (b layerBlobs) Open(d digest.Digest, size int64) (io.ReadCloser, error) { return b.Get(d, size) }
+
+// scratch returns a temporary file without a name: it goes when it is closed,
+// however this process ends.
+func scratch() (builder.ScratchFile, error) {
+	f, err := os.CreateTemp("", "basal-*")
+	if err != nil {
+		return nil, err
+	}
+	if err := os.Remove(f.Name()); err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
+}

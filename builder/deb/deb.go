@@ -29,15 +29,16 @@ import (
 
 // Limits of what a package may hold.
 const (
-	// DefaultMaxUnpacked is the limit of Options.MaxUnpacked when it is zero:
-	// the largest data.tar of Debian is smaller.
+	// DefaultMaxUnpacked is the limit of Options.MaxUnpacked when it is zero. The
+	// largest package of trixie on amd64 takes 2 GiB.
 	DefaultMaxUnpacked = 4 << 30
 
 	maxPackage = 4 << 30  // the .deb itself
 	maxControl = 16 << 20 // control.tar, unpacked
 
 	// A data.tar that is larger than bombFloor and over bombRatio times its
-	// compressed size is no package. Real ones stay below 30.
+	// compressed size is refused. Of the 68,825 packages of trixie on amd64 that
+	// hits eleven, all examples, test data and the like.
 	bombRatio = 100
 	bombFloor = 16 << 20
 )

@@ -14,7 +14,7 @@ import (
 	"github.com/basal-project/basal/builder/rootfs"
 )
 
-// What one package may cost in memory. linux-source has 90,000 files.
+// What the names of one package may cost in memory.
 const (
 	maxEntries = 1 << 19
 	maxNames   = 64 << 20 // all paths and link targets together, in bytes

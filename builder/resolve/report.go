@@ -73,7 +73,11 @@ func (u *universe) nearest(name string) (string, error) {
 			if d := len(other) - len(name); d >= limit || -d >= limit {
 				return false
 			}
-			if d := levenshtein.ComputeDistance(name, string(other)); d < limit || d == limit && best != "" && string(other) < best {
+			d := levenshtein.ComputeDistance(name, string(other))
+			if d == 0 { // there, but for another architecture
+				return false
+			}
+			if d < limit || d == limit && best != "" && string(other) < best {
 				best, limit = string(other), d
 			}
 			return false

@@ -1,6 +1,7 @@
 package layout
 
 import (
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -46,7 +47,7 @@ func Write(path, name string, images []Image, blobs Blobs) error {
 		err = writeDir(s.path, tree)
 	}
 	if err != nil {
-		return err
+		return fmt.Errorf("%s: %w", path, err)
 	}
 	return s.commit()
 }

@@ -22,19 +22,21 @@ type Package struct {
 	Provides     string // the fields as they stand, on one line
 	PreDepends   string
 	Depends      string
+	Priority     string // required, important, standard, optional or extra (Policy, section 2.5)
 	Path         string // below the archive: pool/main/…
 	Checksums           // of the .deb
 }
 
-// slimHeader begins a slim index and names its format, slimEnd begins its last
-// line, so that one that was cut off is not taken for whole.
-const (
-	slimHeader = "basal slim index 1"
-	slimEnd    = "\tend "
-)
+// SlimFormat is the first line of a slim index and rises with its columns. A
+// cache makes it part of the name under which it keeps one.
+const SlimFormat = "basal slim index 1"
+
+// slimEnd begins the last line, so that an index that was cut off is not taken
+// for whole.
+const slimEnd = "\tend "
 
 // slimFields are the columns of a slim index, in order.
-var slimFields = []string{"Package", "Provides", "Version", "Architecture", "Source", "Pre-Depends", "Depends", "Filename", "Size", "SHA256", "SHA512"}
+var slimFields = []string{"Package", "Provides", "Version", "Architecture", "Source", "Pre-Depends", "Depends", "Priority", "Filename", "Size", "SHA256", "SHA512"}
 
 // Slim reads a Packages file and writes what Package holds of it, one line each,
 // columns separated by tabs. Made once for each index, it is scanned in 8 ms where
@@ -48,7 +50,7 @@ func Slim(w io.Writer, r io.Reader) error {
 func slim(w io.Writer, r io.Reader) error {
 	out := bufio.NewWriterSize(w, 64<<10)
 	sc := NewScanner(r)
-	fmt.Fprintln(out, slimHeader)
+	fmt.Fprintln(out, SlimFormat)
 	n := 0
 	var line []byte
 	for ; sc.Scan(); n++ {
@@ -107,7 +109,7 @@ func Records(r io.Reader, want func(name, provides []byte) bool) iter.Seq2[Packa
 	return func(yield func(Package, error) bool) {
 		lines := bufio.NewReaderSize(r, 128<<10)
 		var long []byte
-		if line, err := readSlimLine(lines, &long); err != nil || string(line) != slimHeader {
+		if line, err := readSlimLine(lines, &long); err != nil || string(line) != SlimFormat {
 			yield(Package{}, errors.Join(errors.New("not a slim index of this version"), err))
 			return
 		}
@@ -169,7 +171,7 @@ func parseRecord(line string) (Package, error) {
 	if len(col) != len(slimFields) {
 		return Package{}, fmt.Errorf("want %d columns, found %d", len(slimFields), len(col))
 	}
-	p := Package{Name: col[0], Provides: col[1], Architecture: col[3], Source: col[0], PreDepends: col[5], Depends: col[6], Path: col[7]}
+	p := Package{Name: col[0], Provides: col[1], Architecture: col[3], Source: col[0], PreDepends: col[5], Depends: col[6], Priority: col[7], Path: col[8]}
 	if err := CheckName(p.Name); err != nil {
 		return p, err
 	}
@@ -189,10 +191,10 @@ func parseRecord(line string) (Package, error) {
 	if err := checkPath(p.Path); err != nil {
 		return p, err
 	}
-	if p.Size, err = strconv.ParseInt(col[8], 10, 64); err != nil || p.Size <= 0 {
-		return p, fmt.Errorf("size %.40q is not a number of bytes", col[8])
+	if p.Size, err = strconv.ParseInt(col[9], 10, 64); err != nil || p.Size <= 0 {
+		return p, fmt.Errorf("size %.40q is not a number of bytes", col[9])
 	}
-	return p, p.setSums(col[9], col[10])
+	return p, p.setSums(col[10], col[11])
 }
 
 func (p *Package) setSums(sha256, sha512 string) error {

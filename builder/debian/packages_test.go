@@ -26,6 +26,7 @@ Size: 12
 SHA256: ` + sum256 + `
 
 Package: busybox-static
+Priority: optional
 Source: busybox (1:1.37.0-6)
 Version: 1:1.37.0-6+b9
 Architecture: amd64
@@ -68,7 +69,7 @@ func TestSlimKeepsWhatResolvingNeeds(t *testing.T) {
 		a.Provides != "tzdata-trixie" || a.Depends != "debconf (>= 0.5) | debconf-2.0" || a.Size != 12 || a.SHA256.Hex() != sum256 {
 		t.Errorf("got %+v", a)
 	}
-	if b.Source != "busybox" || b.PreDepends != "dpkg" || !b.SHA256.IsZero() || b.SHA512 == (SHA512{}) || b.Path != "pool/main/b/busybox/busybox-static_1.37.0-6+b9_amd64.deb" {
+	if b.Source != "busybox" || b.PreDepends != "dpkg" || b.Priority != "optional" || !b.SHA256.IsZero() || b.SHA512 == (SHA512{}) || b.Path != "pool/main/b/busybox/busybox-static_1.37.0-6+b9_amd64.deb" {
 		t.Errorf("got %+v", b)
 	}
 	list, err = records(t, text, func(name, provides []byte) bool { return string(provides) == "tzdata-trixie" })
@@ -106,7 +107,7 @@ func TestRecordsRefusesDamage(t *testing.T) {
 		}
 	}
 	for _, c := range []struct{ old, new, want string }{
-		{slimHeader, "basal slim index 0", "not a slim index"},
+		{SlimFormat, "basal slim index 0", "not a slim index"},
 		{"\tend 2", "\tend 3", "want 3 packages, found 2"},
 		{"tzdata\t", "TZ\t", "not a package name"},
 		{"2026b-0+deb13u1\tall", "v1\tall", "version"},
@@ -121,7 +122,7 @@ func TestRecordsRefusesDamage(t *testing.T) {
 		{"pool/main/t/tzdata/", "pool/é", "plain relative path"},
 		{"\t12\t", "\t0\t", "not a number of bytes"},
 		{"\t12\t", "\t-1\t", "not a number of bytes"},
-		{"\t12\t", "\t\t12\t", "want 11 columns"},
+		{"\t12\t", "\t\t12\t", "want 12 columns"},
 		{sum256, "", "neither SHA256 nor SHA512"},
 		{sum256, sum256[1:], "SHA256"},
 		{sum512, sum512[1:], "SHA512"},

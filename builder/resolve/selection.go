@@ -78,7 +78,8 @@ func waiver(waive []specs.Waiver, pkg string, g debian.Group) int {
 }
 
 // options returns what could meet n, best first: for each alternative in turn
-// the package of that name, then those that provide it, the smallest first.
+// the package of that name, then those that provide it. Among these Debian's
+// priorities decide (mawk is required, gawk is optional), then size.
 func (s *selection) options(n need) []*candidate {
 	var all []*candidate
 	for _, r := range n.group {
@@ -91,10 +92,22 @@ func (s *selection) options(n need) []*candidate {
 				provide = append(provide, c)
 			}
 		}
-		slices.SortStableFunc(provide, func(a, b *candidate) int { return cmp.Compare(a.Size, b.Size) })
+		slices.SortStableFunc(provide, func(a, b *candidate) int {
+			return cmp.Or(cmp.Compare(a.priority(), b.priority()), cmp.Compare(a.Size, b.Size))
+		})
 		all = append(all, provide...)
 	}
 	return all
+}
+
+// priority returns the rank of the package's priority, lowest for required; one
+// that is not known comes last.
+func (c *candidate) priority() int {
+	all := []string{"required", "important", "standard", "optional"}
+	if i := slices.Index(all, c.Priority); i >= 0 {
+		return i
+	}
+	return len(all)
 }
 
 // choose returns the best option for n, nil when the archive has none.

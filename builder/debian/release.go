@@ -35,7 +35,7 @@ type Release struct {
 var (
 	ErrExpired = errors.New("expired")             // Valid-Until, or the signing keys, are over
 	ErrOlder   = errors.New("older than the lock") // rollback
-	ErrSuite   = errors.New("another suite")       //
+	ErrSuite   = errors.New("another suite")       // neither suite nor codename is the wanted one
 	ErrFuture  = errors.New("from the future")     // more than a day
 )
 

@@ -62,7 +62,7 @@ func TestExtends(t *testing.T) {
 	e := startEngine(t)
 	must(t, e.docker("load", "-i", archive))
 	busybox := busyboxOf(t, e)
-	out := must(t, e.docker("run", "--rm", "--network=none", "-v", busybox+":/bb:ro", "--entrypoint=/bb", "derived:latest-amd64",
+	out := must(t, e.docker("run", "--rm", "--network=none", "-v", busybox+":/busybox:ro", "--entrypoint=/busybox", "derived:latest-amd64",
 		"stat", "-c", "%n %a %u:%g", "/tmp", "/root", "/home/nonroot", "/home/app"))
 	if want := "/tmp 1777 0:0\n/root 700 0:0\n/home/nonroot 700 65532:65532\n/home/app 750 1000:1000\n"; out != want {
 		t.Errorf("got %q, want %q", out, want)

@@ -42,7 +42,7 @@ func TestInvariance(t *testing.T) {
 		{name: "no umask", wrap: []string{"sh", "-c", `umask 000; exec "$0" "$@"`}},
 		{name: "folder", dir: "/"},
 		{name: "no home", env: []string{"HOME=/nonexistent"}},
-		{name: "small files limit", wrap: []string{"sh", "-c", `ulimit -n 64; exec "$0" "$@"`}},
+		{name: "few open files", wrap: []string{"sh", "-c", `ulimit -n 64; exec "$0" "$@"`}},
 		{name: "not root", uid: nobody},
 		{name: "other Go release", bin: anotherBuild(t, "GOTOOLCHAIN="+otherGo)},
 		{name: "arm64", wrap: []string{"qemu-aarch64"}, bin: anotherBuild(t, "GOARCH=arm64")},

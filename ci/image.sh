@@ -6,19 +6,21 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
+image=static
 unavailable=3 # basal's exit code for what the network did not give
 mkdir -p out
 rm -rf out/static out/relocked
 
 code=0
-bin/basal build static -o out/static || code=$?
+bin/basal build "$image" -o out/static || code=$?
 if [[ $code == "$unavailable" ]]; then
 	echo >&2
 	echo "A package that images/static/lock.json names cannot be fetched: locking a copy anew." >&2
 	mkdir out/relocked
 	cp -R images/static out/relocked/static
-	bin/basal lock ./out/relocked/static
-	bin/basal build ./out/relocked/static -o out/static
+	image=./out/relocked/static
+	bin/basal lock "$image"
+	bin/basal build "$image" -o out/static
 	cat >&2 <<-'TEXT'
 
 	*******************************************************************************
@@ -32,9 +34,9 @@ elif [[ $code != 0 ]]; then
 	exit "$code"
 fi
 
-cat >&2 <<'TEXT'
+cat >&2 <<TEXT
 
 out/static is an OCI layout with all variants and platforms. To use it:
-  bin/basal build static -o out/static.tar && docker load -i out/static.tar
+  bin/basal build $image -o out/static.tar && docker load -i out/static.tar
   skopeo copy oci:out/static:latest docker-daemon:static:latest
 TEXT

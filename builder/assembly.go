@@ -1,7 +1,6 @@
 package builder
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"fmt"
@@ -13,18 +12,13 @@ import (
 
 	"github.com/basal-project/basal/builder/compose"
 	"github.com/basal-project/basal/builder/deb"
-	"github.com/basal-project/basal/builder/debian"
 	"github.com/basal-project/basal/builder/layer"
 	"github.com/basal-project/basal/builder/oci"
 	"github.com/basal-project/basal/builder/rootfs"
-	"github.com/basal-project/basal/internal/canonjson"
 	"github.com/basal-project/basal/internal/digest"
 	"github.com/basal-project/basal/internal/gz"
 	"github.com/basal-project/basal/specs"
 )
-
-// recordKind is where the cache remembers the layers of a chain of floors.
-const recordKind = "layers-1"
 
 // assembly is one run. Whatever several platforms and variants share (a package
 // for all architectures, a layer, a whole floor) is made once.
@@ -80,7 +74,7 @@ func (a *assembly) layers(ctx context.Context, floors []floor, p specs.Platform)
 	if err != nil {
 		return nil, err
 	}
-	if layers, ok := a.recall(key); ok {
+	if layers, ok := a.opt.Layers.Recall(key); ok {
 		return layers, nil
 	}
 	image, err := a.compose(ctx, floors, p)
@@ -99,7 +93,7 @@ func (a *assembly) layers(ctx context.Context, floors []floor, p specs.Platform)
 	if err := g.Wait(); err != nil {
 		return nil, err
 	}
-	a.remember(key, layers)
+	a.opt.Layers.Remember(key, layers)
 	return layers, nil
 }
 
@@ -110,31 +104,6 @@ func chainKey(floors []floor, p specs.Platform) (key digest.Digest, err error) {
 		}
 	}
 	return key, nil
-}
-
-func (a *assembly) recall(key digest.Digest) ([]oci.NamedLayer, bool) {
-	b, ok := a.opt.Layers.Record(recordKind, key)
-	if !ok {
-		return nil, false
-	}
-	var layers []oci.NamedLayer
-	if err := canonjson.Unmarshal(b, &layers); err != nil {
-		return nil, false
-	}
-	for _, l := range layers {
-		if !a.opt.Layers.Has(l.Digest, l.Size) {
-			return nil, false
-		}
-	}
-	return layers, true
-}
-
-// remember keeps the result for the next run. Failing to is no fault of this
-// one: the cache is only there to save time.
-func (a *assembly) remember(key digest.Digest, layers []oci.NamedLayer) {
-	if b, err := canonjson.Marshal(layers); err == nil {
-		_ = a.opt.Layers.SetRecord(recordKind, key, b)
-	}
 }
 
 // compose returns the file system of a chain of floors.
@@ -212,28 +181,14 @@ func (a *assembly) packages(ctx context.Context, section *specs.LockedPlatform, 
 			if err != nil {
 				return err
 			}
-			out[i], err = composable(d, pkg)
-			return err
+			out[i] = compose.Package{
+				Name: pkg.Name, Version: pkg.Version, SHA256: pkg.SHA256,
+				Control: d.Control, Replaces: d.Replaces, Tree: d.Tree, MD5: d.MD5, MTime: d.MTime,
+			}
+			return nil
 		})
 	}
 	return out, g.Wait()
-}
-
-// composable returns what composing wants to know of a package.
-func composable(d *deb.Package, pkg specs.LockedPackage) (compose.Package, error) {
-	p := compose.Package{
-		Name: pkg.Name, Version: pkg.Version, SHA256: pkg.SHA256,
-		Control: d.Control, Tree: d.Tree, MD5: d.MD5, MTime: d.MTime,
-	}
-	control := debian.NewScanner(bytes.NewReader(d.Control))
-	if !control.Scan() {
-		return p, fmt.Errorf("package %s: control file: %w", pkg.Name, control.Err())
-	}
-	var err error
-	if p.Replaces, err = debian.ParseDepends(string(control.Stanza().Get("Replaces"))); err != nil {
-		return p, fmt.Errorf("package %s: Replaces: %w", pkg.Name, err)
-	}
-	return p, nil
 }
 
 func (a *assembly) readDeb(ctx context.Context, art specs.Artifact, pkg specs.LockedPackage) (*deb.Package, error) {
@@ -292,7 +247,7 @@ func (a *assembly) write(ctx context.Context, l compose.Layer) (layer.Layer, err
 		return layer.Layer{}, err
 	}
 	return a.blobs.get(key, func() (layer.Layer, error) {
-		if known, ok := a.recall(key); ok && len(known) == 1 {
+		if known, ok := a.opt.Layers.Recall(key); ok && len(known) == 1 {
 			return known[0].Layer, nil
 		}
 		release, err := a.acquire(ctx)
@@ -312,7 +267,7 @@ func (a *assembly) write(ctx context.Context, l compose.Layer) (layer.Layer, err
 		if err := blob.Commit(written.Digest, written.Size); err != nil {
 			return layer.Layer{}, err
 		}
-		a.remember(key, []oci.NamedLayer{{Layer: written, Name: l.Name}})
+		a.opt.Layers.Remember(key, []oci.NamedLayer{{Layer: written, Name: l.Name}})
 		return written, nil
 	})
 }

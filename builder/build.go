@@ -9,10 +9,10 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/basal-project/basal/builder/cache"
 	"github.com/basal-project/basal/builder/oci"
 	"github.com/basal-project/basal/builder/rootfs"
 	"github.com/basal-project/basal/internal/diag"
+	"github.com/basal-project/basal/internal/digest"
 	"github.com/basal-project/basal/internal/gz"
 	"github.com/basal-project/basal/specs"
 )
@@ -34,11 +34,26 @@ type ScratchFile interface {
 	io.Closer
 }
 
+// Layers keeps finished layers, and may remember them from run to run.
+type Layers interface {
+	Recall(key digest.Digest) ([]oci.NamedLayer, bool)
+	Remember(key digest.Digest, layers []oci.NamedLayer)
+	Create() (Blob, error)
+}
+
+// Blob is a layer that is being written. Commit names it; Discard, in a defer,
+// does nothing after that.
+type Blob interface {
+	io.Writer
+	Commit(d digest.Digest, size int64) error
+	Discard()
+}
+
 // Options says how to build. They cannot change a byte of what is built.
 type Options struct {
 	Platforms []specs.Platform // all of the lock's when empty
 	Variants  []string         // all of the spec's when empty
-	Layers    *cache.Cache     // where finished layers go, and are remembered; a private cache remembers nothing
+	Layers    Layers           // where finished layers go
 	Scratch   func() (ScratchFile, error)
 	Workers   int // how many things are done at once; 0 means one for each processor
 }

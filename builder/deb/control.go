@@ -99,14 +99,9 @@ func (m *Meta) parse() error {
 	s.Scan()
 	fields := s.Stanza()
 	m.Name, m.Version, m.Architecture = fields.Fold("Package"), fields.Fold("Version"), fields.Fold("Architecture")
-	groups, err := debian.ParseDepends(fields.Fold("Replaces"))
-	if err != nil {
+	var err error
+	if m.Replaces, err = debian.ParseDepends(fields.Fold("Replaces")); err != nil {
 		return fmt.Errorf("control file: Replaces: %w", err)
-	}
-	for _, g := range groups {
-		for _, r := range g {
-			m.Replaces = append(m.Replaces, r.Name)
-		}
 	}
 	if s.Scan() {
 		return errors.New("control file: want one paragraph, found more")

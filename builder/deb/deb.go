@@ -24,6 +24,7 @@ import (
 	"io"
 	"strings"
 
+	"github.com/basal-project/basal/builder/debian"
 	"github.com/basal-project/basal/builder/rootfs"
 )
 
@@ -45,15 +46,15 @@ const (
 
 // Meta is what a package says of itself.
 type Meta struct {
-	Control      []byte   // the control file, unchanged
-	Name         string   // its Package field
-	Version      string   // its Version field
-	Architecture string   // its Architecture field
-	Replaces     []string // names of the packages in its Replaces field, whatever the versions
-	Scripts      []string // which of config, postinst, postrm, preinst and prerm are present, in this order
-	Triggers     []byte   // the triggers file, nil when absent
-	Conffiles    []string // the lines of the conffiles file
-	MTime        int64    // newest modification time of the ar members, in seconds since 1970
+	Control      []byte         // the control file, unchanged
+	Name         string         // its Package field
+	Version      string         // its Version field
+	Architecture string         // its Architecture field
+	Replaces     []debian.Group // its Replaces field: the packages whose files it may take over
+	Scripts      []string       // which of config, postinst, postrm, preinst and prerm are present, in this order
+	Triggers     []byte         // the triggers file, nil when absent
+	Conffiles    []string       // the lines of the conffiles file
+	MTime        int64          // newest modification time of the ar members, in seconds since 1970
 }
 
 // Package is a package and its files.

@@ -71,7 +71,7 @@ func TestReadMakesATree(t *testing.T) {
 func TestReadTellsWhatControlSays(t *testing.T) {
 	want := Meta{
 		Control: []byte(controlText), Name: "sample", Version: "1:2.0-1", Architecture: "all",
-		Replaces: []string{"old", "older"}, Scripts: []string{"postinst"},
+		Scripts:  []string{"postinst"},
 		Triggers: []byte("interest x\n"), Conffiles: []string{"/etc/sample"}, MTime: 1002,
 	}
 	for _, ext := range extensions {

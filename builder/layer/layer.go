@@ -43,14 +43,26 @@ const bufferSize = 64 << 10
 
 var buffers = sync.Pool{New: func() any { return bufio.NewWriterSize(io.Discard, bufferSize) }}
 
+// buffer returns a buffered writer to w, to be put back into buffers.
+func buffer(w io.Writer) *bufio.Writer {
+	buf := buffers.Get().(*bufio.Writer)
+	buf.Reset(w)
+	return buf
+}
+
 // Write writes tree as a compressed layer to w and says what it wrote. mtime is
 // in seconds since 1970.
 func Write(w io.Writer, tree rootfs.Tree, mtime int64) (Layer, error) {
 	diffID, blob := sha256.New(), sha256.New()
 	counted := &counter{w: io.MultiWriter(w, blob)}
-	err := gz.Compress(counted, func(z io.Writer) error {
+	buf := buffer(counted) // the compressor writes a few hundred bytes at a time
+	defer buffers.Put(buf)
+	err := gz.Compress(buf, func(z io.Writer) error {
 		return WriteTar(io.MultiWriter(z, diffID), tree, mtime)
 	})
+	if err == nil {
+		err = buf.Flush()
+	}
 	if err != nil {
 		return Layer{}, err
 	}
@@ -70,9 +82,8 @@ func (c *counter) Write(p []byte) (int, error) {
 
 // WriteTar writes tree as an uncompressed tar archive to w.
 func WriteTar(w io.Writer, tree rootfs.Tree, mtime int64) error {
-	buf := buffers.Get().(*bufio.Writer)
+	buf := buffer(w)
 	defer buffers.Put(buf)
-	buf.Reset(w)
 	t := tar.NewWriter(buf)
 	when := time.Unix(mtime, 0)
 	for e := range tree.All() {

@@ -31,7 +31,7 @@ type signedRelease struct {
 // fetchReleases brings the InRelease file of every suite and verifies it.
 func (m *maker) fetchReleases(ctx context.Context) error {
 	var errs []error
-	for _, a := range m.Spec.Archives {
+	for _, a := range m.archives() {
 		keys, err := m.Keyring(a.SignedBy)
 		if err != nil {
 			errs = append(errs, err)
@@ -140,7 +140,7 @@ func (m *maker) index(ctx context.Context, id suite, component, arch string) (sp
 
 // slimKind is where the cache remembers the slim form of an index: a digest and
 // a size, as text.
-const slimKind = "slim-1"
+var slimKind = fmt.Sprint("slim-", debian.SlimFormat)
 
 // openSlim opens the slim form of an index, which is made when it is not there.
 func (m *maker) openSlim(ctx context.Context, index specs.Artifact, format string) (io.ReadCloser, error) {

@@ -38,6 +38,19 @@ type Request struct {
 	AllowOlderUnsafe   bool
 }
 
+// archives returns where packages come from: the parent's archives serve a
+// child that has none of its own.
+func (req Request) archives() []specs.Archive {
+	if len(req.Spec.Archives) == 0 {
+		for l := req.Parent; l != nil; l = l.Extends {
+			if len(l.Spec.Archives) > 0 {
+				return l.Spec.Archives
+			}
+		}
+	}
+	return req.Spec.Archives
+}
+
 // maker makes one lock.
 type maker struct {
 	Request
@@ -129,8 +142,12 @@ func (m *maker) sections(ctx context.Context) ([]specs.LockedPlatform, error) {
 		resolvers = append(resolvers, r)
 		results = append(results, r.results...)
 	}
-	if err := errors.Join(resolve.Report(m.File, results...), resolve.Unused(m.File, results...)); err != nil {
-		return nil, err
+	faults := resolve.Report(m.File, results...)
+	if len(m.Platforms) == 0 { // a platform that was left out may need a waiver
+		faults = errors.Join(faults, resolve.Unused(m.File, results...))
+	}
+	if faults != nil {
+		return nil, faults
 	}
 	for _, r := range resolvers {
 		i := slices.IndexFunc(out, func(s specs.LockedPlatform) bool { return s.Platform == r.platform })

@@ -54,7 +54,7 @@ func (m *maker) resolver(ctx context.Context, p specs.Platform) (*resolver, erro
 	if !m.needsPackages() {
 		return r, nil
 	}
-	for _, a := range m.Spec.Archives {
+	for _, a := range m.archives() {
 		for _, name := range a.Suites {
 			for _, component := range a.Components {
 				locked, index, err := m.index(ctx, suite{a.URI, name}, component, p.Debian())

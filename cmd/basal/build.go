@@ -9,7 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/basal-project/basal/builder"
-	"github.com/basal-project/basal/builder/cache"
+	"github.com/basal-project/basal/builder/layers"
 	"github.com/basal-project/basal/builder/layout"
 	"github.com/basal-project/basal/builder/oci"
 	"github.com/basal-project/basal/internal/diag"
@@ -69,18 +69,13 @@ func runBuild(cmd *cobra.Command, arg string, f buildFlags) error {
 		return err
 	}
 	defer in.close(cmd)
-	opt := builder.Options{Platforms: platforms, Variants: f.variants, Layers: in.cache, Scratch: scratch}
+	opt := builder.Options{Platforms: platforms, Variants: f.variants, Scratch: scratch}
 	var result *builder.Result
-	err = errRetry
 	if !f.noCache {
-		result, err = buildTo(cmd.Context(), in, opt, f.output)
+		result, err = buildCached(cmd.Context(), in, opt, f.output)
 	}
-	if errors.Is(err, errRetry) {
-		if opt.Layers, err = cache.Open(""); err != nil {
-			return err
-		}
-		defer opt.Layers.Close()
-		result, err = buildTo(cmd.Context(), in, opt, f.output)
+	if f.noCache || errors.Is(err, errDamaged) {
+		result, err = buildAnew(cmd.Context(), in, opt, f.output)
 	}
 	if err != nil {
 		return err
@@ -88,39 +83,48 @@ func runBuild(cmd *cobra.Command, arg string, f buildFlags) error {
 	return printResult(cmd, result, f.json)
 }
 
-// errRetry says that the layer cache was damaged.
-var errRetry = errors.New("a layer in the cache is damaged")
+// errDamaged says that a remembered layer is not what it was.
+var errDamaged = errors.New("a layer in the cache is damaged")
 
-// buildTo builds and writes the layout. A remembered layer that turns out to be
-// damaged while it is copied costs a second run, without memory.
-func buildTo(ctx context.Context, in *input, opt builder.Options, output string) (*builder.Result, error) {
+// buildCached builds with the layer cache. A layer that turns out to be damaged
+// while it is copied to the output is dropped from it, with errDamaged.
+func buildCached(ctx context.Context, in *input, opt builder.Options, output string) (*builder.Result, error) {
+	cached := layers.Cached{Cache: in.cache}
+	opt.Layers = cached
 	result, err := builder.Build(ctx, in.lock, in, opt)
 	if err != nil {
 		return nil, err
 	}
-	var images []layout.Image
-	for _, v := range result.Variants {
-		images = append(images, layout.Image{Tag: v.Name, Index: v.Index, Platforms: v.Images})
-	}
-	err = layout.Write(output, result.Name, images, layerBlobs{opt.Layers})
+	err = writeLayout(output, result, cached)
 	if errors.Is(err, digest.ErrMismatch) || errors.Is(err, fs.ErrNotExist) {
-		dropDamaged(opt.Layers, result)
-		return nil, fmt.Errorf("%w: %w", errRetry, err)
+		for _, v := range result.Variants {
+			for _, image := range v.Images {
+				cached.Drop(image.Layers)
+			}
+		}
+		return nil, fmt.Errorf("%w: %w", errDamaged, err)
 	}
 	return result, err
 }
 
-// dropDamaged takes layers that are not what they are called out of the cache.
-func dropDamaged(layers *cache.Cache, result *builder.Result) {
-	for _, v := range result.Variants {
-		for _, image := range v.Images {
-			for _, l := range image.Layers {
-				if layers.Check(l.Digest, l.Size) != nil {
-					layers.Drop(l.Digest)
-				}
-			}
-		}
+// buildAnew makes every layer, and forgets them.
+func buildAnew(ctx context.Context, in *input, opt builder.Options, output string) (*builder.Result, error) {
+	private := layers.NewPrivate(opt.Scratch)
+	defer private.Close()
+	opt.Layers = private
+	result, err := builder.Build(ctx, in.lock, in, opt)
+	if err != nil {
+		return nil, err
 	}
+	return result, writeLayout(output, result, private)
+}
+
+func writeLayout(output string, r *builder.Result, blobs layout.Blobs) error {
+	var images []layout.Image
+	for _, v := range r.Variants {
+		images = append(images, layout.Image{Tag: v.Name, Index: v.Index, Platforms: v.Images})
+	}
+	return layout.Write(output, r.Name, images, blobs)
 }
 
 // input is an image's lock and the source of what it names.

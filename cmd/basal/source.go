@@ -1,7 +1,6 @@
 package main
 
 import (
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -9,10 +8,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/basal-project/basal/builder"
 	"github.com/basal-project/basal/builder/cache"
 	"github.com/basal-project/basal/builder/fetch"
-	"github.com/basal-project/basal/internal/digest"
 )
 
 // sourceFlags are the options of every command that needs inputs.
@@ -96,24 +93,4 @@ func openCache() (*cache.Cache, error) {
 		return cache.Open("") // neither variable is set: a private cache
 	}
 	return cache.Open(filepath.Join(dir, "basal"))
-}
-
-// layerBlobs gives layouts the layers of a cache.
-type layerBlobs struct{ *cache.Cache }
-
-// Open opens a layer.
-func (b layerBlobs) Open(d digest.Digest, size int64) (io.ReadCloser, error) { return b.Get(d, size) }
-
-// scratch returns a temporary file without a name: it goes when it is closed,
-// however this process ends.
-func scratch() (builder.ScratchFile, error) {
-	f, err := os.CreateTemp("", "basal-*")
-	if err != nil {
-		return nil, err
-	}
-	if err := os.Remove(f.Name()); err != nil {
-		f.Close()
-		return nil, err
-	}
-	return f, nil
 }

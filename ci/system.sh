@@ -21,6 +21,8 @@ if [[ $missing == 1 ]]; then
 	export DEBIAN_FRONTEND=noninteractive
 	apt-get -o Acquire::Retries=3 -q update
 	apt-get -o Acquire::Retries=3 -q install -y --no-install-recommends "${packages[@]}"
+	# Since Debian 13 the client is a package of its own.
+	command -v docker > /dev/null || apt-get -o Acquire::Retries=3 -q install -y docker-cli
 fi
 
 exec go test -tags=system -count=1 -timeout=15m "$@" ./ci/system

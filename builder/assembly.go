@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"io"
 	"slices"
 	"sync"
 
@@ -20,24 +19,32 @@ import (
 	"github.com/basal-project/basal/specs"
 )
 
-// assembly is one run. Whatever several platforms and variants share (a package
-// for all architectures, a layer, a whole floor) is made once.
+// assembly is one run: it reads every package, composes every chain of floors
+// and writes every layer, in this order. What several platforms and variants
+// share (a package for all architectures, a layer, a whole floor) is made once.
+// In each phase the largest piece comes first, so that no processor waits for
+// the last one.
 type assembly struct {
-	src   Source
-	opt   Options
-	slots chan struct{} // bounds what is decoded and compressed at once, and so memory
+	src Source
+	opt Options
 
-	debs   memo[digest.Digest, *deb.Package]
-	inputs memo[specs.Input, rootfs.Content]
-	images memo[digest.Digest, compose.Image]
-	blobs  memo[digest.Digest, layer.Layer]
-
-	mu      sync.Mutex
-	scratch []ScratchFile
+	mu       sync.Mutex
+	scratch  []ScratchFile
+	packages map[digest.Digest]*deb.Package
+	inputs   map[specs.Input]rootfs.Content
+	images   map[digest.Digest]compose.Image // by chainKey
+	blobs    map[digest.Digest]layer.Layer   // by compose.Layer.Key
 }
 
 func newAssembly(src Source, opt Options) *assembly {
-	return &assembly{src: src, opt: opt, slots: make(chan struct{}, opt.workers())}
+	return &assembly{
+		src:      src,
+		opt:      opt,
+		packages: map[digest.Digest]*deb.Package{},
+		inputs:   map[specs.Input]rootfs.Content{},
+		images:   map[digest.Digest]compose.Image{},
+		blobs:    map[digest.Digest]layer.Layer{},
+	}
 }
 
 func (a *assembly) close() {
@@ -57,238 +64,203 @@ func (a *assembly) newScratch() (ScratchFile, error) {
 	return f, nil
 }
 
-// acquire waits for a slot; the caller returns it with the function it gets.
-func (a *assembly) acquire(ctx context.Context) (release func(), err error) {
-	select {
-	case a.slots <- struct{}{}:
-		return func() { <-a.slots }, nil
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-}
-
-// layers returns the layers of a chain of floors: from memory if they were made
-// before, and their blobs are still there.
-func (a *assembly) layers(ctx context.Context, floors []floor, p specs.Platform) ([]oci.NamedLayer, error) {
-	key, err := chainKey(floors, p)
-	if err != nil {
-		return nil, err
-	}
-	if layers, ok := a.opt.Layers.Recall(key); ok {
-		return layers, nil
-	}
-	image, err := a.compose(ctx, floors, p)
-	if err != nil {
-		return nil, err
-	}
-	layers := make([]oci.NamedLayer, len(image.Layers))
+// each calls do for the numbers below n, in order, several at once. That bounds
+// memory, too: each call has a decoder or an encoder of its own.
+func (a *assembly) each(ctx context.Context, n int, do func(ctx context.Context, i int) error) error {
 	g, ctx := errgroup.WithContext(ctx)
-	for i, l := range image.Layers {
+	g.SetLimit(a.opt.workers())
+	for i := range n {
 		g.Go(func() error {
-			written, err := a.write(ctx, l)
-			layers[i] = oci.NamedLayer{Layer: written, Name: l.Name}
-			return err
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			return do(ctx, i)
 		})
 	}
-	if err := g.Wait(); err != nil {
+	return g.Wait()
+}
+
+// layers returns the layers of the chains: remembered ones if their blobs are
+// still there, and the others made now.
+func (a *assembly) layers(ctx context.Context, chains []chain) (map[digest.Digest][]oci.NamedLayer, error) {
+	done := map[digest.Digest][]oci.NamedLayer{}
+	var missing []chain
+	for _, c := range chains {
+		if list, ok := a.opt.Layers.Recall(c.key); ok {
+			done[c.key] = list
+			continue
+		}
+		missing = append(missing, c)
+	}
+	if err := a.compose(ctx, missing); err != nil {
 		return nil, err
 	}
-	a.opt.Layers.Remember(key, layers)
-	return layers, nil
+	if err := a.write(ctx, missing); err != nil {
+		return nil, err
+	}
+	for _, c := range missing {
+		var list []oci.NamedLayer
+		for _, l := range a.images[c.key].Layers {
+			key, err := l.Key(Recipe, gz.Encoder)
+			if err != nil {
+				return nil, err
+			}
+			list = append(list, oci.NamedLayer{Layer: a.blobs[key], Name: l.Name})
+		}
+		a.opt.Layers.Remember(c.key, list)
+		done[c.key] = list
+	}
+	return done, nil
 }
 
-func chainKey(floors []floor, p specs.Platform) (key digest.Digest, err error) {
-	for _, f := range floors {
-		if key, err = f.key(key, p); err != nil {
-			return key, err
-		}
+// compose makes the file systems of the chains.
+func (a *assembly) compose(ctx context.Context, chains []chain) error {
+	if err := a.readInputs(ctx, chains); err != nil {
+		return err
 	}
-	return key, nil
-}
-
-// compose returns the file system of a chain of floors.
-func (a *assembly) compose(ctx context.Context, floors []floor, p specs.Platform) (compose.Image, error) {
-	if len(floors) == 0 {
-		return compose.Image{}, nil
+	if err := a.readPackages(ctx, chains); err != nil {
+		return err
 	}
-	key, err := chainKey(floors, p)
-	if err != nil {
-		return compose.Image{}, err
+	var platforms [][]chain // chains of one platform share their lower floors
+	for _, c := range chains {
+		i := slices.IndexFunc(platforms, func(p []chain) bool { return p[0].platform == c.platform })
+		if i < 0 {
+			i = len(platforms)
+			platforms = append(platforms, nil)
+		}
+		platforms[i] = append(platforms[i], c)
 	}
-	return a.images.get(key, func() (compose.Image, error) {
-		top := len(floors) - 1
-		step, err := a.step(ctx, floors[top], p)
-		if err != nil {
-			return compose.Image{}, err
+	return a.each(ctx, len(platforms), func(_ context.Context, i int) error {
+		for _, c := range platforms[i] {
+			if err := a.composeOne(c); err != nil {
+				return fmt.Errorf("%s: %w", c.platform, err)
+			}
 		}
-		parent, err := a.compose(ctx, floors[:top], p)
-		if err != nil {
-			return compose.Image{}, err
-		}
-		return compose.Apply(parent, step)
+		return nil
 	})
 }
 
-// step reads all that a floor names.
-func (a *assembly) step(ctx context.Context, f floor, p specs.Platform) (compose.Step, error) {
+func (a *assembly) composeOne(c chain) error {
+	var below compose.Image
+	var key digest.Digest
+	for _, f := range c.floors {
+		var err error
+		if key, err = f.key(key, c.platform); err != nil {
+			return err
+		}
+		a.mu.Lock()
+		image, ok := a.images[key]
+		a.mu.Unlock()
+		if !ok {
+			step, err := a.step(f, c.platform)
+			if err != nil {
+				return err
+			}
+			if image, err = compose.Apply(below, step); err != nil {
+				return err
+			}
+			a.mu.Lock()
+			a.images[key] = image
+			a.mu.Unlock()
+		}
+		below = image
+	}
+	return nil
+}
+
+// step collects what a floor names; all of it has been read.
+func (a *assembly) step(f floor, p specs.Platform) (compose.Step, error) {
 	own, bundle, err := f.packages(p)
-	if err != nil {
-		return compose.Step{}, err
-	}
-	section, _ := f.lock.Platform(p)
-	all := slices.Clone(own)
-	bundleOnly := bundle != nil && !slices.ContainsFunc(own, func(o specs.LockedPackage) bool { return o.Name == bundle.Name })
-	if bundleOnly {
-		all = append(all, *bundle)
-	}
-	packages, err := a.packages(ctx, section, all)
 	if err != nil {
 		return compose.Step{}, err
 	}
 	s := compose.Step{
 		Name:      f.name(),
-		Packages:  packages[:len(own)],
 		Groups:    f.lock.Groups[f.group],
 		Exclude:   f.Exclude,
 		Accounts:  f.Accounts,
 		OSRelease: f.osRelease,
 		Files:     f.Files,
-		Input:     func(path string) (rootfs.Content, error) { return a.input(ctx, f.lock, path) },
+		Input:     func(path string) (rootfs.Content, error) { return a.input(f.lock, path) },
+	}
+	for _, pkg := range own {
+		s.Packages = append(s.Packages, a.composable(pkg))
 	}
 	if c := f.certificates; c != nil {
-		s.Certificates = compose.Certificates{BundleOnly: bundleOnly, Add: c.Add, Remove: c.Remove}
+		s.Certificates = compose.Certificates{Add: c.Add, Remove: c.Remove}
 		if bundle != nil {
-			i := slices.IndexFunc(packages, func(o compose.Package) bool { return o.Name == bundle.Name })
-			s.Certificates.Bundle = &packages[i]
+			p := a.composable(*bundle)
+			s.Certificates.Bundle = &p
+			s.Certificates.BundleOnly = !slices.Contains(f.Packages, bundle.Name)
 		}
 	}
 	return s, nil
 }
 
-// packages reads .debs, the largest first so that none is left for the end.
-func (a *assembly) packages(ctx context.Context, section *specs.LockedPlatform, locked []specs.LockedPackage) ([]compose.Package, error) {
-	order := make([]int, len(locked))
-	for i := range order {
-		order[i] = i
+func (a *assembly) composable(pkg specs.LockedPackage) compose.Package {
+	d := a.packages[pkg.SHA256]
+	return compose.Package{
+		Name: pkg.Name, Version: pkg.Version, SHA256: pkg.SHA256,
+		Control: d.Control, Replaces: d.Replaces, Tree: d.Tree, MD5: d.MD5, MTime: d.MTime,
 	}
-	slices.SortStableFunc(order, func(i, j int) int { return cmp.Compare(locked[j].Size, locked[i].Size) })
-	out := make([]compose.Package, len(locked))
-	g, ctx := errgroup.WithContext(ctx)
-	for _, i := range order {
-		pkg := locked[i]
-		g.Go(func() error {
-			d, err := a.debs.get(pkg.SHA256, func() (*deb.Package, error) { return a.readDeb(ctx, section.Artifact(pkg), pkg) })
+}
+
+// write makes the layers of the chains that are not remembered.
+func (a *assembly) write(ctx context.Context, chains []chain) error {
+	var keys []digest.Digest
+	var list []compose.Layer
+	for _, c := range chains {
+		for _, l := range a.images[c.key].Layers {
+			key, err := l.Key(Recipe, gz.Encoder)
 			if err != nil {
 				return err
 			}
-			out[i] = compose.Package{
-				Name: pkg.Name, Version: pkg.Version, SHA256: pkg.SHA256,
-				Control: d.Control, Replaces: d.Replaces, Tree: d.Tree, MD5: d.MD5, MTime: d.MTime,
+			if _, ok := a.blobs[key]; ok {
+				continue
 			}
-			return nil
-		})
+			known, _ := a.opt.Layers.Recall(key)
+			if len(known) == 1 {
+				a.blobs[key] = known[0].Layer
+				continue
+			}
+			a.blobs[key] = layer.Layer{} // taken
+			keys, list = append(keys, key), append(list, l)
+		}
 	}
-	return out, g.Wait()
-}
-
-func (a *assembly) readDeb(ctx context.Context, art specs.Artifact, pkg specs.LockedPackage) (*deb.Package, error) {
-	release, err := a.acquire(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer release()
-	scratch, err := a.newScratch()
-	if err != nil {
-		return nil, err
-	}
-	r, err := a.src.Open(ctx, art)
-	if err != nil {
-		return nil, err
-	}
-	defer r.Close()
-	d, err := deb.Read(digest.NewReader(r, art.SHA256, art.Size), scratch, deb.Options{Origin: "deb:" + pkg.Name})
-	if err != nil {
-		return nil, fmt.Errorf("package %s %s: %w", pkg.Name, pkg.Version, err)
-	}
-	if d.Name != pkg.Name || d.Version != pkg.Version || d.Architecture != pkg.Architecture {
-		return nil, fmt.Errorf("package %s %s (%s) calls itself %s %s (%s)", pkg.Name, pkg.Version, pkg.Architecture, d.Name, d.Version, d.Architecture)
-	}
-	return d, nil
-}
-
-// input reads a local file of the spec.
-func (a *assembly) input(ctx context.Context, lock *specs.Lock, path string) (rootfs.Content, error) {
-	i := slices.IndexFunc(lock.Inputs, func(in specs.Input) bool { return in.Path == path })
-	if i < 0 {
-		return rootfs.Content{}, fmt.Errorf("the lock of %s does not pin %s", lock.Spec.Name, path)
-	}
-	in := lock.Inputs[i]
-	return a.inputs.get(in, func() (rootfs.Content, error) {
-		scratch, err := a.newScratch()
+	order := descending(len(list), func(i int) int64 { return list[i].Tree.Size() })
+	return a.each(ctx, len(list), func(_ context.Context, n int) error {
+		i := order[n]
+		written, err := a.writeOne(list[i])
 		if err != nil {
-			return rootfs.Content{}, err
+			return fmt.Errorf("layer %s: %w", list[i].Name, err)
 		}
-		r, err := a.src.Open(ctx, in.Artifact())
-		if err != nil {
-			return rootfs.Content{}, err
-		}
-		defer r.Close()
-		if _, err := io.Copy(io.NewOffsetWriter(scratch, 0), digest.NewReader(r, in.SHA256, in.Size)); err != nil {
-			return rootfs.Content{}, fmt.Errorf("%s: %w", path, err)
-		}
-		return rootfs.Section(scratch, 0, in.Size), nil
+		a.opt.Layers.Remember(keys[i], []oci.NamedLayer{{Layer: written, Name: list[i].Name}})
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		a.blobs[keys[i]] = written
+		return nil
 	})
 }
 
-// write makes the blob of a layer and puts it into the layer cache.
-func (a *assembly) write(ctx context.Context, l compose.Layer) (layer.Layer, error) {
-	key, err := l.Key(Recipe, gz.Encoder)
+func (a *assembly) writeOne(l compose.Layer) (layer.Layer, error) {
+	blob, err := a.opt.Layers.Create()
 	if err != nil {
 		return layer.Layer{}, err
 	}
-	return a.blobs.get(key, func() (layer.Layer, error) {
-		if known, ok := a.opt.Layers.Recall(key); ok && len(known) == 1 {
-			return known[0].Layer, nil
-		}
-		release, err := a.acquire(ctx)
-		if err != nil {
-			return layer.Layer{}, err
-		}
-		defer release()
-		blob, err := a.opt.Layers.Create()
-		if err != nil {
-			return layer.Layer{}, err
-		}
-		defer blob.Discard()
-		written, err := layer.Write(blob, l.Tree, l.MTime)
-		if err != nil {
-			return layer.Layer{}, fmt.Errorf("layer %s: %w", l.Name, err)
-		}
-		if err := blob.Commit(written.Digest, written.Size); err != nil {
-			return layer.Layer{}, err
-		}
-		a.opt.Layers.Remember(key, []oci.NamedLayer{{Layer: written, Name: l.Name}})
-		return written, nil
-	})
-}
-
-// memo remembers results by key within one run. Concurrent callers of one key
-// wait for the first.
-type memo[K comparable, V any] struct {
-	mu sync.Mutex
-	m  map[K]func() (V, error)
-}
-
-func (m *memo[K, V]) get(key K, make func() (V, error)) (V, error) {
-	m.mu.Lock()
-	once, ok := m.m[key]
-	if !ok {
-		once = sync.OnceValues(make)
-		if m.m == nil {
-			m.m = map[K]func() (V, error){}
-		}
-		m.m[key] = once
+	defer blob.Discard()
+	written, err := layer.Write(blob, l.Tree, l.MTime)
+	if err != nil {
+		return layer.Layer{}, err
 	}
-	m.mu.Unlock()
-	return once()
+	return written, blob.Commit(written.Digest, written.Size)
+}
+
+// descending returns the numbers below n, those of the largest size first.
+func descending(n int, size func(i int) int64) []int {
+	order := make([]int, n)
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(i, j int) int { return cmp.Compare(size(j), size(i)) })
+	return order
 }

@@ -2,12 +2,9 @@ package builder
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"runtime"
 	"slices"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/basal-project/basal/builder/oci"
 	"github.com/basal-project/basal/builder/rootfs"
@@ -68,36 +65,63 @@ func Build(ctx context.Context, lock *specs.Lock, src Source, opt Options) (*Res
 	if err := gz.SelfCheck(); err != nil {
 		return nil, err
 	}
-	a := newAssembly(src, opt)
-	defer a.close()
-
-	result := &Result{Name: lock.Spec.Name, Variants: make([]Variant, len(variants))}
-	g, ctx := errgroup.WithContext(ctx)
-	for i, variant := range variants {
-		v := &result.Variants[i]
-		v.Name = variant
-		v.Images = make([]oci.Image, len(platforms))
-		for j, p := range platforms {
-			g.Go(func() (err error) {
-				v.Images[j], err = a.image(ctx, lock, variant, p)
-				return err
-			})
-		}
-	}
-	if err := g.Wait(); err != nil {
+	plans, chains, err := plan(lock, platforms, variants)
+	if err != nil {
 		return nil, err
 	}
-	for i := range result.Variants {
-		v := &result.Variants[i]
-		_, config, err := chain(lock, v.Name)
-		if err != nil {
+	a := newAssembly(src, opt)
+	defer a.close()
+	layers, err := a.layers(ctx, chains)
+	if err != nil {
+		return nil, err
+	}
+	result := &Result{Name: lock.Spec.Name}
+	for _, p := range plans {
+		v := Variant{Name: p.name}
+		for _, c := range p.chains {
+			section, _ := lock.Platform(c.platform) // selection took the platform from there
+			image, err := oci.NewImage(c.platform, layers[c.key], p.config, section.Epoch)
+			if err != nil {
+				return nil, err
+			}
+			v.Images = append(v.Images, image)
+		}
+		if v.Index, err = oci.NewIndex(v.Images, p.config.Annotations); err != nil {
 			return nil, err
 		}
-		if v.Index, err = oci.NewIndex(v.Images, config.Annotations); err != nil {
-			return nil, err
-		}
+		result.Variants = append(result.Variants, v)
 	}
 	return result, nil
+}
+
+// variantPlan is what a variant will be made of.
+type variantPlan struct {
+	name   string
+	config specs.Config
+	chains []chain // one for each platform
+}
+
+// plan returns the variants, and the distinct chains among theirs.
+func plan(lock *specs.Lock, platforms []specs.Platform, variants []string) (plans []variantPlan, chains []chain, err error) {
+	for _, name := range variants {
+		floors, config, err := floorsOf(lock, name)
+		if err != nil {
+			return nil, nil, err
+		}
+		v := variantPlan{name: name, config: config}
+		for _, p := range platforms {
+			c, err := newChain(p, floors)
+			if err != nil {
+				return nil, nil, err
+			}
+			v.chains = append(v.chains, c)
+			if !slices.ContainsFunc(chains, func(o chain) bool { return o.key == c.key }) {
+				chains = append(chains, c)
+			}
+		}
+		plans = append(plans, v)
+	}
+	return plans, chains, nil
 }
 
 // Visit calls visit with the merged file system of one platform of a variant.
@@ -107,34 +131,16 @@ func Visit(ctx context.Context, lock *specs.Lock, src Source, opt Options, visit
 	if err != nil {
 		return err
 	}
+	_, chains, err := plan(lock, platforms[:1], variants[:1])
+	if err != nil {
+		return err
+	}
 	a := newAssembly(src, opt)
 	defer a.close()
-	floors, _, err := chain(lock, variants[0])
-	if err != nil {
+	if err := a.compose(ctx, chains); err != nil {
 		return err
 	}
-	image, err := a.compose(ctx, floors, platforms[0])
-	if err != nil {
-		return err
-	}
-	return visit(image.Tree)
-}
-
-// image makes the config and manifest of one platform of a variant.
-func (a *assembly) image(ctx context.Context, lock *specs.Lock, variant string, p specs.Platform) (oci.Image, error) {
-	floors, config, err := chain(lock, variant)
-	if err != nil {
-		return oci.Image{}, err
-	}
-	layers, err := a.layers(ctx, floors, p)
-	if err != nil {
-		return oci.Image{}, fmt.Errorf("%s for %s: %w", variant, p, err)
-	}
-	section, ok := lock.Platform(p)
-	if !ok {
-		return oci.Image{}, fmt.Errorf("internal error: %s was selected but is not in the lock", p)
-	}
-	return oci.NewImage(p, layers, config, section.Epoch)
+	return visit(a.images[chains[0].key].Tree)
 }
 
 // selection checks that this program can build lock, and narrows what it lists

@@ -28,15 +28,32 @@ func (f floor) name() string {
 	return f.lock.Spec.Name + ":" + f.group
 }
 
-// chain returns the floors of a variant, lowest first, and its config. A parent
-// takes part with its variant of that name if it has one, and else as it is.
-func chain(lock *specs.Lock, variant string) (floors []floor, config specs.Config, err error) {
+// chain is the floors of a variant on one platform, lowest first.
+type chain struct {
+	platform specs.Platform
+	floors   []floor
+	key      digest.Digest // names the layers that come of it
+}
+
+func newChain(p specs.Platform, floors []floor) (c chain, err error) {
+	c = chain{platform: p, floors: floors}
+	for _, f := range floors {
+		if c.key, err = f.key(c.key, p); err != nil {
+			return c, err
+		}
+	}
+	return c, nil
+}
+
+// floorsOf returns the floors of a variant and its config. A parent takes part
+// with its variant of that name if it has one, and else as it is.
+func floorsOf(lock *specs.Lock, variant string) (floors []floor, config specs.Config, err error) {
 	if parent := lock.Extends; parent != nil {
 		below := variant
 		if _, ok := parent.Spec.Variants[variant]; !ok {
 			below = specs.Latest
 		}
-		if floors, config, err = chain(parent, below); err != nil {
+		if floors, config, err = floorsOf(parent, below); err != nil {
 			return nil, specs.Config{}, err
 		}
 	}

@@ -313,6 +313,17 @@ func Parent(p string) string {
 // Len returns the number of entries.
 func (t Tree) Len() int { return len(t.entries) }
 
+// Size returns the number of bytes in all files.
+func (t Tree) Size() int64 {
+	var n int64
+	for _, e := range t.entries {
+		if e.Kind == File {
+			n += e.Content.Size()
+		}
+	}
+	return n
+}
+
 // All yields the entries in order.
 func (t Tree) All() func(yield func(Entry) bool) { return slices.Values(t.entries) }
 

@@ -1,0 +1,108 @@
+package builder
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"slices"
+
+	"github.com/basal-project/basal/builder/deb"
+	"github.com/basal-project/basal/builder/rootfs"
+	"github.com/basal-project/basal/internal/digest"
+	"github.com/basal-project/basal/specs"
+)
+
+// readPackages reads every .deb of the chains, each once.
+func (a *assembly) readPackages(ctx context.Context, chains []chain) error {
+	var list []specs.LockedPackage
+	var artifacts []specs.Artifact
+	for _, c := range chains {
+		for _, f := range c.floors {
+			own, bundle, err := f.packages(c.platform)
+			if err != nil {
+				return err
+			}
+			if bundle != nil {
+				own = append(own, *bundle)
+			}
+			section, _ := f.lock.Platform(c.platform)
+			for _, pkg := range own {
+				if !slices.ContainsFunc(list, func(o specs.LockedPackage) bool { return o.SHA256 == pkg.SHA256 }) {
+					list = append(list, pkg)
+					artifacts = append(artifacts, section.Artifact(pkg))
+				}
+			}
+		}
+	}
+	order := descending(len(list), func(i int) int64 { return list[i].Size })
+	return a.each(ctx, len(list), func(ctx context.Context, n int) error {
+		pkg := list[order[n]]
+		d, err := a.readPackage(ctx, artifacts[order[n]], pkg.Name)
+		if err != nil {
+			return fmt.Errorf("package %s %s: %w", pkg.Name, pkg.Version, err)
+		}
+		if d.Name != pkg.Name || d.Version != pkg.Version || d.Architecture != pkg.Architecture {
+			return fmt.Errorf("package %s %s (%s) calls itself %s %s (%s)", pkg.Name, pkg.Version, pkg.Architecture, d.Name, d.Version, d.Architecture)
+		}
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		a.packages[pkg.SHA256] = d
+		return nil
+	})
+}
+
+func (a *assembly) readPackage(ctx context.Context, art specs.Artifact, name string) (*deb.Package, error) {
+	scratch, err := a.newScratch()
+	if err != nil {
+		return nil, err
+	}
+	r, err := a.src.Open(ctx, art)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	return deb.Read(digest.NewReader(r, art.SHA256, art.Size), scratch, deb.Options{Origin: "deb:" + name})
+}
+
+// readInputs reads the local files of all specs in the chains.
+func (a *assembly) readInputs(ctx context.Context, chains []chain) error {
+	for _, c := range chains {
+		for _, f := range c.floors {
+			for _, in := range f.lock.Inputs {
+				if _, ok := a.inputs[in]; ok {
+					continue
+				}
+				content, err := a.readInput(ctx, in)
+				if err != nil {
+					return fmt.Errorf("%s: %w", in.Path, err)
+				}
+				a.inputs[in] = content
+			}
+		}
+	}
+	return nil
+}
+
+func (a *assembly) readInput(ctx context.Context, in specs.Input) (rootfs.Content, error) {
+	scratch, err := a.newScratch()
+	if err != nil {
+		return rootfs.Content{}, err
+	}
+	r, err := a.src.Open(ctx, in.Artifact())
+	if err != nil {
+		return rootfs.Content{}, err
+	}
+	defer r.Close()
+	_, err = io.Copy(io.NewOffsetWriter(scratch, 0), digest.NewReader(r, in.SHA256, in.Size))
+	return rootfs.Section(scratch, 0, in.Size), err
+}
+
+// input returns a local file that was read.
+func (a *assembly) input(lock *specs.Lock, path string) (rootfs.Content, error) {
+	for _, in := range lock.Inputs {
+		if in.Path == path {
+			return a.inputs[in], nil
+		}
+	}
+	return rootfs.Content{}, fmt.Errorf("the lock of %s does not pin %s", lock.Spec.Name, path)
+}

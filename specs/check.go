@@ -50,7 +50,7 @@ func (c checker) spec(s *Spec) {
 	c.certificates(s.Certificates)
 	c.osRelease(s.OSRelease)
 	c.want(s.Layers.Budget == 0 || s.Layers.Budget >= 2 && !s.Layers.Single, "layers.budget", "budget is %d, want 2 or more", s.Layers.Budget)
-	c.patch("", Patch{Packages: s.Packages, Waive: s.Waive, Exclude: s.Exclude, Accounts: s.Accounts, Files: s.Files, Config: s.Config})
+	c.patch("", Patch{Packages: s.Packages, Waive: s.Waive, Exclude: s.Exclude, Setuid: s.Setuid, Accounts: s.Accounts, Files: s.Files, Config: s.Config})
 	c.variants(s)
 	c.waivers("waive", s.Waive, owned(s, nil))
 	c.sources(s)
@@ -65,6 +65,11 @@ func (c checker) patch(path string, p Patch) {
 			"exclude is %s, want a clean absolute path, with * ? ** [a-z] {a,b} as wildcards", quoted(g))
 	}
 	distinct(c, join(path, "exclude"), p.Exclude)
+	for i, name := range p.Setuid {
+		c.want(isAbsolute(name) && !strings.ContainsAny(name, "*?"), fmt.Sprintf("%s[%d]", join(path, "setuid"), i),
+			"setuid is %s, want a clean absolute path below /, without wildcards", quoted(name))
+	}
+	distinct(c, join(path, "setuid"), p.Setuid)
 	c.accounts(join(path, "accounts"), p.Accounts)
 	for i, f := range p.Files {
 		c.file(fmt.Sprintf("%s[%d]", join(path, "files"), i), f)

@@ -44,7 +44,7 @@
 //	               archives?: [archive], certificates?, os-release?: {FIELD: line},
 //	               layers?, variants?: {name: patch}, contents
 //	contents     = packages?: [package], waive?: [waiver], exclude?: [glob],
-//	               accounts?: {users?: [user], groups?: [group]}, files?: [file], config?
+//	               setuid?: [path], accounts?: {users?: [user], groups?: [group]}, files?: [file], config?
 //	patch        = with?: [name], contents
 //	archive      = uri: "debian" | "debian-security" | URL, suites: [suite],
 //	               components: [component], signed-by: place
@@ -70,6 +70,9 @@
 //	mode         = octal digits in quotes, without setuid and setgid
 //	line         = text without line breaks and other control characters
 //	glob         = an absolute path with * ? ** [a-z] {a,b}
+//
+// setuid has the paths that are setuid or setgid in the packages and may stay so,
+// each as its package has it; any other is refused when the image is built.
 //
 // Lists have no element twice. uid and gid are 0 to 2147483647. FIELD is
 // [A-Z0-9_]+, but not ID, VERSION_ID or VERSION_CODENAME, which stay Debian's.

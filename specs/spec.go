@@ -20,6 +20,7 @@ type Spec struct {
 	Packages     []string          `json:"packages,omitempty"`     // exact, in layer order; nothing is added
 	Waive        []Waiver          `json:"waive,omitempty"`        // dependencies and scripts knowingly left out
 	Exclude      []string          `json:"exclude,omitempty"`      // globs (** too) of this image's package files to leave out
+	Setuid       []string          `json:"setuid,omitempty"`       // paths in this image's packages that may be setuid or setgid; others are refused
 	Certificates *Certificates     `json:"certificates,omitempty"` // the CA bundle
 	Accounts     Accounts          `json:"accounts,omitzero"`      // /etc/passwd and /etc/group
 	OSRelease    map[string]string `json:"os-release,omitempty"`   // overrides in /usr/lib/os-release
@@ -143,6 +144,7 @@ type Patch struct {
 	Packages []string `json:"packages,omitempty"`
 	Waive    []Waiver `json:"waive,omitempty"`
 	Exclude  []string `json:"exclude,omitempty"`
+	Setuid   []string `json:"setuid,omitempty"`
 	Accounts Accounts `json:"accounts,omitzero"`
 	Files    []File   `json:"files,omitempty"`
 	Config   Config   `json:"config,omitzero"`

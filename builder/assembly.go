@@ -30,7 +30,7 @@ type assembly struct {
 
 	mu       sync.Mutex
 	scratch  []ScratchFile
-	packages map[digest.Digest]*deb.Package
+	packages map[packageKey]*deb.Package
 	inputs   map[specs.Input]rootfs.Content
 	images   map[digest.Digest]compose.Image // by chainKey
 	blobs    map[digest.Digest]layer.Layer   // by compose.Layer.Key
@@ -40,7 +40,7 @@ func newAssembly(src Source, opt Options) *assembly {
 	return &assembly{
 		src:      src,
 		opt:      opt,
-		packages: map[digest.Digest]*deb.Package{},
+		packages: map[packageKey]*deb.Package{},
 		inputs:   map[specs.Input]rootfs.Content{},
 		images:   map[digest.Digest]compose.Image{},
 		blobs:    map[digest.Digest]layer.Layer{},
@@ -101,11 +101,7 @@ func (a *assembly) layers(ctx context.Context, chains []chain) (map[digest.Diges
 	for _, c := range missing {
 		var list []oci.NamedLayer
 		for _, l := range a.images[c.key].Layers {
-			key, err := l.Key(Recipe, gz.Encoder)
-			if err != nil {
-				return nil, err
-			}
-			list = append(list, oci.NamedLayer{Layer: a.blobs[key], Name: l.Name})
+			list = append(list, oci.NamedLayer{Layer: a.blobs[l.Key(Recipe, gz.Encoder)], Name: l.Name})
 		}
 		a.opt.Layers.Remember(c.key, list)
 		done[c.key] = list
@@ -184,12 +180,12 @@ func (a *assembly) step(f floor, p specs.Platform) (compose.Step, error) {
 		Input:     func(path string) (rootfs.Content, error) { return a.input(f.lock, path) },
 	}
 	for _, pkg := range own {
-		s.Packages = append(s.Packages, a.composable(pkg))
+		s.Packages = append(s.Packages, a.composable(f, pkg))
 	}
 	if c := f.certificates; c != nil {
 		s.Certificates = compose.Certificates{Add: c.Add, Remove: c.Remove}
 		if bundle != nil {
-			p := a.composable(*bundle)
+			p := a.composable(f, *bundle)
 			s.Certificates.Bundle = &p
 			s.Certificates.BundleOnly = !slices.Contains(f.Packages, bundle.Name)
 		}
@@ -197,8 +193,8 @@ func (a *assembly) step(f floor, p specs.Platform) (compose.Step, error) {
 	return s, nil
 }
 
-func (a *assembly) composable(pkg specs.LockedPackage) compose.Package {
-	d := a.packages[pkg.SHA256]
+func (a *assembly) composable(f floor, pkg specs.LockedPackage) compose.Package {
+	d := a.packages[f.packageKey(pkg)]
 	return compose.Package{
 		Name: pkg.Name, Version: pkg.Version, SHA256: pkg.SHA256,
 		Control: d.Control, Replaces: d.Replaces, Tree: d.Tree, MD5: d.MD5, MTime: d.MTime,
@@ -211,10 +207,7 @@ func (a *assembly) write(ctx context.Context, chains []chain) error {
 	var list []compose.Layer
 	for _, c := range chains {
 		for _, l := range a.images[c.key].Layers {
-			key, err := l.Key(Recipe, gz.Encoder)
-			if err != nil {
-				return err
-			}
+			key := l.Key(Recipe, gz.Encoder)
 			if _, ok := a.blobs[key]; ok {
 				continue
 			}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 
 	"github.com/basal-project/basal/builder/deb"
 	"github.com/basal-project/basal/builder/rootfs"
@@ -12,10 +13,28 @@ import (
 	"github.com/basal-project/basal/specs"
 )
 
-// readPackages reads every .deb of the chains, each once.
+// packageKey names a .deb as a floor reads it.
+type packageKey struct {
+	sha256 digest.Digest
+	setuid string // the paths that may be setuid, a line each
+}
+
+func (f floor) packageKey(pkg specs.LockedPackage) packageKey {
+	return packageKey{pkg.SHA256, strings.Join(f.Setuid, "\n")}
+}
+
+// reading is a .deb to read for a floor.
+type reading struct {
+	key    packageKey
+	pkg    specs.LockedPackage
+	art    specs.Artifact
+	setuid []string
+}
+
+// readPackages reads every .deb of the chains, each once for floors that allow
+// the same.
 func (a *assembly) readPackages(ctx context.Context, chains []chain) error {
-	var list []specs.LockedPackage
-	var artifacts []specs.Artifact
+	var list []reading
 	for _, c := range chains {
 		for _, f := range c.floors {
 			own, bundle, err := f.packages(c.platform)
@@ -27,17 +46,18 @@ func (a *assembly) readPackages(ctx context.Context, chains []chain) error {
 			}
 			section, _ := f.lock.Platform(c.platform)
 			for _, pkg := range own {
-				if !slices.ContainsFunc(list, func(o specs.LockedPackage) bool { return o.SHA256 == pkg.SHA256 }) {
-					list = append(list, pkg)
-					artifacts = append(artifacts, section.Artifact(pkg))
+				r := reading{f.packageKey(pkg), pkg, section.Artifact(pkg), f.Setuid}
+				if !slices.ContainsFunc(list, func(o reading) bool { return o.key == r.key }) {
+					list = append(list, r)
 				}
 			}
 		}
 	}
-	order := descending(len(list), func(i int) int64 { return list[i].Size })
+	order := descending(len(list), func(i int) int64 { return list[i].pkg.Size })
 	return a.each(ctx, len(list), func(ctx context.Context, n int) error {
-		pkg := list[order[n]]
-		d, err := a.readPackage(ctx, artifacts[order[n]], pkg.Name)
+		r := list[order[n]]
+		pkg := r.pkg
+		d, err := a.readPackage(ctx, r)
 		if err != nil {
 			return fmt.Errorf("package %s %s: %w", pkg.Name, pkg.Version, err)
 		}
@@ -46,22 +66,25 @@ func (a *assembly) readPackages(ctx context.Context, chains []chain) error {
 		}
 		a.mu.Lock()
 		defer a.mu.Unlock()
-		a.packages[pkg.SHA256] = d
+		a.packages[r.key] = d
 		return nil
 	})
 }
 
-func (a *assembly) readPackage(ctx context.Context, art specs.Artifact, name string) (*deb.Package, error) {
+func (a *assembly) readPackage(ctx context.Context, what reading) (*deb.Package, error) {
 	scratch, err := a.newScratch()
 	if err != nil {
 		return nil, err
 	}
-	r, err := a.src.Open(ctx, art)
+	r, err := a.src.Open(ctx, what.art)
 	if err != nil {
 		return nil, err
 	}
 	defer r.Close()
-	return deb.Read(digest.NewReader(r, art.SHA256, art.Size), scratch, deb.Options{Origin: "deb:" + name})
+	return deb.Read(digest.NewReader(r, what.art.SHA256, what.art.Size), scratch, deb.Options{
+		Origin:     "deb:" + what.pkg.Name,
+		AllowSetID: func(path string) bool { return slices.Contains(what.setuid, "/"+path) },
+	})
 }
 
 // readInputs reads the local files of all specs in the chains.

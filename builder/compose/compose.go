@@ -26,6 +26,7 @@ import (
 
 	"github.com/basal-project/basal/builder/layer"
 	"github.com/basal-project/basal/builder/rootfs"
+	"github.com/basal-project/basal/internal/digest"
 	"github.com/basal-project/basal/specs"
 )
 
@@ -60,7 +61,7 @@ type Layer struct {
 	Tree  rootfs.Tree
 	MTime int64 // seconds since 1970
 
-	sources identities
+	content digest.Digest // of all of this but how it is written, see Key
 }
 
 // Apply returns parent with step on top. parent's layers are unchanged.
@@ -166,7 +167,8 @@ func layerTree(image rootfs.Tree, entries []rootfs.Entry) (rootfs.Tree, error) {
 }
 
 func groupLayer(image rootfs.Tree, placed []placedPackage, group []string) (Layer, error) {
-	l := Layer{sources: identities{}}
+	var l Layer
+	sources := identities{}
 	var entries []rootfs.Entry
 	var names []string
 	for _, name := range group {
@@ -178,11 +180,18 @@ func groupLayer(image rootfs.Tree, placed []placedPackage, group []string) (Laye
 		entries = append(entries, p.entries...)
 		names = append(names, p.Name+" "+p.Version)
 		l.MTime = max(l.MTime, p.MTime)
-		l.sources.add(p)
+		sources.add(p)
 	}
 	l.Name = strings.Join(names, ", ")
+	return finish(l, image, entries, sources)
+}
+
+func finish(l Layer, image rootfs.Tree, entries []rootfs.Entry, sources identities) (Layer, error) {
 	var err error
-	l.Tree, err = layerTree(image, entries)
+	if l.Tree, err = layerTree(image, entries); err != nil {
+		return Layer{}, err
+	}
+	l.content, err = contentOf(l, sources)
 	return l, err
 }
 
@@ -202,6 +211,5 @@ func lastLayer(image, parent rootfs.Tree, name string, own []rootfs.Entry) (Laye
 		}
 		entries = append(entries, e)
 	}
-	tree, err := layerTree(image, entries)
-	return Layer{Name: "files of " + name, Tree: tree, MTime: layer.Epoch}, err
+	return finish(Layer{Name: "files of " + name, MTime: layer.Epoch}, image, entries, nil)
 }

@@ -3,6 +3,7 @@ package compose
 import (
 	"bufio"
 	"crypto/sha256"
+	"encoding/binary"
 	"fmt"
 	"io"
 	"strings"
@@ -37,31 +38,45 @@ func (ids identities) of(e rootfs.Entry) (string, bool) {
 	if was, moved := s.was[path]; moved {
 		path = was
 	}
-	return s.deb.Hex() + ":" + path, true
+	return string(s.deb[:]) + path, true
 }
 
 // Key names the bytes that l will have: two layers with one key are the same
 // layer. It follows from the layer's own inputs: the .debs, what was left out
 // or moved, the modes of directories, the time, and how (the recipe and the
 // encoder) it is written.
-func (l Layer) Key(recipe int, encoder string) (digest.Digest, error) {
+func (l Layer) Key(recipe int, encoder string) digest.Digest {
+	return digest.Of(fmt.Appendf(nil, "layer %d %q %s", recipe, encoder, l.content))
+}
+
+// contentOf hashes all of l but how it is written. Strings are preceded by
+// their length, so that no two layers are written alike.
+func contentOf(l Layer, sources identities) (digest.Digest, error) {
 	h := sha256.New()
-	w := bufio.NewWriter(h)
-	fmt.Fprintf(w, "layer %d %q %d\n", recipe, encoder, l.MTime)
+	w := bufio.NewWriterSize(h, 16<<10)
+	var num [binary.MaxVarintLen64]byte
+	number := func(n int64) { w.Write(binary.AppendVarint(num[:0], n)) }
+	text := func(s string) { number(int64(len(s))); w.WriteString(s) }
+	number(l.MTime)
 	for e := range l.Tree.All() {
-		fmt.Fprintf(w, "%q %d %o %d %d %q ", e.Path, e.Kind, e.Mode, e.UID, e.GID, e.Link)
-		if e.Kind == rootfs.File {
-			id, ok := l.sources.of(e)
-			if !ok {
-				sum := sha256.New()
-				if _, err := io.Copy(sum, e.Content.Reader()); err != nil {
-					return digest.Digest{}, err
-				}
-				id = digest.Digest(sum.Sum(nil)).Hex()
-			}
-			fmt.Fprintf(w, "%q", id)
+		text(e.Path)
+		number(int64(e.Kind))
+		number(int64(e.Mode))
+		number(int64(e.UID))
+		number(int64(e.GID))
+		text(e.Link)
+		if e.Kind != rootfs.File {
+			continue
 		}
-		w.WriteByte('\n')
+		id, ok := sources.of(e)
+		if !ok {
+			sum := sha256.New()
+			if _, err := io.Copy(sum, e.Content.Reader()); err != nil {
+				return digest.Digest{}, err
+			}
+			id = string(sum.Sum(nil))
+		}
+		text(id)
 	}
 	if err := w.Flush(); err != nil {
 		return digest.Digest{}, err

@@ -12,6 +12,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/basal-project/basal/builder/rootfs"
+	"github.com/basal-project/basal/internal/diag"
 )
 
 // What the names of one package may cost in memory.
@@ -116,7 +117,8 @@ func (t *treeReader) add(h *tar.Header) error {
 	}
 	const setID = 0o6000
 	if e.Mode&setID != 0 && (t.allowSetID == nil || !t.allowSetID(path)) {
-		return fmt.Errorf("mode %04o: setuid or setgid that is not allowed by name", e.Mode)
+		return diag.Failedf("mode %04o: setuid or setgid is refused unless the spec names the file", e.Mode).
+			WithHint("if the image needs it, add to the spec:\n  setuid: [/%s]", path)
 	}
 	t.at[path] = len(t.entries)
 	t.entries = append(t.entries, e)

@@ -200,15 +200,20 @@ func CheckPath(p string) error {
 	if p == "" || p == "." {
 		return errors.New("the root itself is not an entry")
 	}
-	for name := range strings.SplitSeq(p, "/") {
-		switch {
+	for start := 0; start <= len(p); {
+		end := len(p)
+		if i := strings.IndexByte(p[start:], '/'); i >= 0 {
+			end = start + i
+		}
+		switch name := p[start:end]; {
 		case name == "" || name == "." || name == "..":
 			return fmt.Errorf("path %q is not clean and relative", p)
 		case strings.HasPrefix(name, ".wh."):
 			return fmt.Errorf("path %q has a name that layers reserve for deletions (.wh.)", p)
 		}
+		start = end + 1
 	}
-	if strings.ContainsRune(p, 0) {
+	if strings.IndexByte(p, 0) >= 0 {
 		return fmt.Errorf("path %q contains a NUL byte", p)
 	}
 	return nil
@@ -217,19 +222,32 @@ func CheckPath(p string) error {
 // checkShape refuses entries below anything but a directory, and hard links
 // that do not lead to a file of the tree.
 func (t Tree) checkShape() error {
+	checked := "" // the directory of the entry before: neighbours share it
 	for _, e := range t.entries {
-		for dir := Parent(e.Path); dir != ""; dir = Parent(dir) {
-			if p, ok := t.Lookup(dir); ok {
-				if p.Kind != Dir {
-					return fmt.Errorf("%w: /%s from %s is below /%s, which %s makes a %s", ErrConflict, e.Path, From(e.Origins), dir, From(p.Origins), p.Kind)
-				}
-				break
+		if dir := Parent(e.Path); dir != checked {
+			if err := t.checkParents(e, dir); err != nil {
+				return err
 			}
+			checked = dir
 		}
 		if e.Kind == Hardlink {
 			if target, ok := t.Lookup(e.Link); !ok || target.Kind != File {
 				return fmt.Errorf("hard link /%s from %s leads to /%s, which is no file of the same input", e.Path, From(e.Origins), e.Link)
 			}
+		}
+	}
+	return nil
+}
+
+// checkParents looks at the nearest parent of e that t has; that one was
+// checked itself.
+func (t Tree) checkParents(e Entry, dir string) error {
+	for ; dir != ""; dir = Parent(dir) {
+		if p, ok := t.Lookup(dir); ok {
+			if p.Kind != Dir {
+				return fmt.Errorf("%w: /%s from %s is below /%s, which %s makes a %s", ErrConflict, e.Path, From(e.Origins), dir, From(p.Origins), p.Kind)
+			}
+			return nil
 		}
 	}
 	return nil
@@ -359,15 +377,24 @@ func Merge(trees ...Tree) (Tree, error) {
 
 // WithParents returns t with every missing parent directory, as dir makes it.
 func (t Tree) WithParents(dir func(path string, child Entry) Entry) (Tree, error) {
-	out := slices.Clone(t.entries)
+	var missing []Entry
 	seen := map[string]bool{}
+	before := ""
 	for _, e := range t.entries {
-		for p := Parent(e.Path); p != "" && !seen[p]; p = Parent(p) {
+		p := Parent(e.Path)
+		if p == before {
+			continue
+		}
+		before = p
+		for ; p != "" && !seen[p]; p = Parent(p) {
 			seen[p] = true
 			if _, ok := t.Lookup(p); !ok {
-				out = append(out, dir(p, e))
+				missing = append(missing, dir(p, e))
 			}
 		}
 	}
-	return New(out)
+	if len(missing) == 0 {
+		return t, nil
+	}
+	return New(append(missing, t.entries...))
 }

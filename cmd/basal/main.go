@@ -23,8 +23,8 @@ func main() { os.Exit(int(run(os.Args[1:]))) }
 // gcPercent trades memory that a short-lived process would not miss for fewer
 // collections; the limit keeps large images small all the same.
 const (
-	gcPercent   = 400
-	memoryLimit = 28 << 20
+	gcPercent   = 200
+	memoryLimit = 24 << 20
 )
 
 func run(args []string) diag.Code {

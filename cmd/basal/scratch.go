@@ -10,17 +10,21 @@ import (
 	"github.com/basal-project/basal/builder"
 )
 
-// spoolSize is how much of a scratch file stays in memory, in bytes. Most
+// A spool keeps its first spoolSize bytes in memory, in pieces of pieceSize. Most
 // packages are smaller and cost no file at all.
-const spoolSize = 1 << 20
+const (
+	spoolSize = 1 << 20
+	pieceSize = 64 << 10
+)
 
 // spool is scratch space that is in memory while it is small and in a file
 // without a name afterwards, which goes when it is closed, however this process
 // ends.
 type spool struct {
-	mu   sync.Mutex
-	head []byte
-	file *os.File // holds everything once it is not nil
+	mu     sync.RWMutex
+	pieces []*[pieceSize]byte
+	size   int64    // of what is in memory
+	file   *os.File // holds everything once it is not nil
 }
 
 func scratch() (builder.ScratchFile, error) { return &spool{}, nil }
@@ -29,38 +33,56 @@ func scratch() (builder.ScratchFile, error) { return &spool{}, nil }
 func (s *spool) WriteAt(p []byte, off int64) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.file == nil && off+int64(len(p)) > spoolSize {
-		f, err := unnamed()
-		if err != nil {
+	end := off + int64(len(p))
+	if s.file == nil && end > spoolSize {
+		if err := s.spill(); err != nil {
 			return 0, err
 		}
-		if _, err := f.WriteAt(s.head, 0); err != nil {
-			f.Close()
-			return 0, err
-		}
-		s.file, s.head = f, nil
 	}
 	if s.file != nil {
 		return s.file.WriteAt(p, off)
 	}
-	if end := int(off) + len(p); end > len(s.head) {
-		s.head = append(s.head, make([]byte, end-len(s.head))...)
+	for int64(len(s.pieces))*pieceSize < end {
+		s.pieces = append(s.pieces, new([pieceSize]byte))
 	}
-	return copy(s.head[off:], p), nil
+	s.size = max(s.size, end)
+	n := 0
+	for n < len(p) {
+		at := off + int64(n)
+		n += copy(s.pieces[at/pieceSize][at%pieceSize:], p[n:])
+	}
+	return n, nil
+}
+
+// spill moves what is in memory to a file.
+func (s *spool) spill() error {
+	f, err := unnamed()
+	if err != nil {
+		return err
+	}
+	for i, piece := range s.pieces {
+		at := int64(i) * pieceSize
+		if _, err := f.WriteAt(piece[:min(pieceSize, s.size-at)], at); err != nil {
+			f.Close()
+			return err
+		}
+	}
+	s.file, s.pieces = f, nil
+	return nil
 }
 
 // ReadAt implements io.ReaderAt.
 func (s *spool) ReadAt(p []byte, off int64) (int, error) {
-	s.mu.Lock()
-	file, head := s.file, s.head
-	s.mu.Unlock()
-	if file != nil {
-		return file.ReadAt(p, off)
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if s.file != nil {
+		return s.file.ReadAt(p, off)
 	}
-	if off >= int64(len(head)) {
-		return 0, io.EOF
+	n := 0
+	for n < len(p) && off+int64(n) < s.size {
+		at := off + int64(n)
+		n += copy(p[n:], s.pieces[at/pieceSize][at%pieceSize:min(pieceSize, at%pieceSize+s.size-at)])
 	}
-	n := copy(p, head[off:])
 	if n < len(p) {
 		return n, io.EOF
 	}
@@ -71,7 +93,7 @@ func (s *spool) ReadAt(p []byte, off int64) (int, error) {
 func (s *spool) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.head = nil
+	s.pieces, s.size = nil, 0
 	if s.file == nil {
 		return nil
 	}

@@ -1,0 +1,132 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+func TestMain(m *testing.M) {
+	// Scripts mostly wait, for retries and for each other: more of them at once
+	// than there are processors cost nothing. A flag on the command line wins.
+	if err := flag.Set("test.parallel", "8"); err != nil {
+		panic(err)
+	}
+	testscript.Main(m, map[string]func(){
+		"basal": func() { os.Exit(int(run(os.Args[1:]))) },
+	})
+}
+
+// TestScript runs testdata/script/*.txtar: basal as its users call it, against a
+// signed archive that is made in memory. Besides testscript's own commands there
+// are
+//
+//	exit N basal ARG…   run it; the exit code must be N, and what it prints must
+//	                    be in keeping with that
+//	nofile PATH…        there is neither PATH nor a temporary file of its name
+//	archive VERB …      see archive_test.go
+func TestScript(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:   filepath.Join("testdata", "script"),
+		Setup: func(env *testscript.Env) error { return setup(t, env) },
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"exit":    exit,
+			"nofile":  noFile,
+			"archive": archiveCommand,
+		},
+	})
+}
+
+// setup gives a script an archive of its own, on a server of its own. $MIRROR is
+// its mirror and $SNAPSHOT its snapshot service; basal knows the mirror only.
+func setup(t *testing.T, env *testscript.Env) error {
+	w := newWorld(t)
+	srv := httptest.NewServer(w)
+	env.Defer(srv.Close)
+	w.stop = srv.Close
+	env.Values[worldKey{}] = w
+	for _, dir := range []string{"cache", "home"} {
+		if err := os.Mkdir(filepath.Join(env.WorkDir, dir), 0o755); err != nil {
+			return err
+		}
+	}
+	env.Setenv("MIRROR", srv.URL+"/mirror")
+	env.Setenv("SNAPSHOT", srv.URL+"/snapshot")
+	env.Setenv("BASAL_DEBIAN_MIRROR", srv.URL+"/mirror/debian")
+	env.Setenv("BASAL_SNAPSHOT", srv.URL+"/nothing")
+	env.Setenv("XDG_CACHE_HOME", filepath.Join(env.WorkDir, "cache"))
+	env.Setenv("HOME", filepath.Join(env.WorkDir, "home"))
+	return nil
+}
+
+func exit(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: exit N basal ARG…")
+	}
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	err = ts.Exec(args[1], args[2:]...)
+	got := 0
+	var failure *exec.ExitError
+	switch {
+	case errors.As(err, &failure):
+		got = failure.ExitCode()
+	case err != nil:
+		ts.Fatalf("%v", err)
+	}
+	if got != want {
+		ts.Fatalf("exit code %d, want %d", got, want)
+	}
+	if fault := checkStderr(ts.ReadFile("stderr"), got); fault != "" {
+		ts.Fatalf("standard error %s", fault)
+	}
+}
+
+// checkStderr holds what is true of every run: a failure says "basal: error:",
+// a success does not, and all lines are basal's or go on with one of its.
+func checkStderr(text string, code int) string {
+	failed := false
+	for line := range strings.Lines(text) {
+		switch {
+		case strings.HasPrefix(line, "basal: error: "):
+			failed = true
+		case strings.HasPrefix(line, "basal: "), strings.HasPrefix(line, "  "), line == "\n":
+		default:
+			return "has a line that is not basal's: " + line
+		}
+	}
+	switch {
+	case failed && code == 0:
+		return "has an error, and the exit code is 0"
+	case !failed && code != 0:
+		return `has no line "basal: error: …"`
+	}
+	return ""
+}
+
+func noFile(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) == 0 {
+		ts.Fatalf("usage: nofile PATH…")
+	}
+	for _, arg := range args {
+		path := ts.MkAbs(arg)
+		entries, err := os.ReadDir(filepath.Dir(path))
+		if os.IsNotExist(err) {
+			continue
+		}
+		ts.Check(err)
+		for _, e := range entries {
+			if name := e.Name(); name == filepath.Base(path) || strings.HasPrefix(name, "."+filepath.Base(path)+".") {
+				ts.Fatalf("%s is there", filepath.Join(filepath.Dir(arg), name))
+			}
+		}
+	}
+}

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"testing/iotest"
 
+	"github.com/basal-project/basal/builder/debian"
 	"github.com/basal-project/basal/internal/digest"
 )
 
@@ -68,9 +69,22 @@ func TestReadMakesATree(t *testing.T) {
 	}
 }
 
+func version(t *testing.T, s string) debian.Version {
+	t.Helper()
+	v, err := debian.ParseVersion(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
 func TestReadTellsWhatControlSays(t *testing.T) {
 	want := Meta{
 		Control: []byte(controlText), Name: "sample", Version: "1:2.0-1", Architecture: "all",
+		Replaces: []debian.Group{
+			{{Name: "old", Op: debian.Earlier, Version: version(t, "2")}},
+			{{Name: "older"}},
+		},
 		Scripts:  []string{"postinst"},
 		Triggers: []byte("interest x\n"), Conffiles: []string{"/etc/sample"}, MTime: 1002,
 	}

@@ -48,7 +48,8 @@ type Content struct {
 	size int64
 }
 
-// Section returns the content of n bytes of r from offset off. r must outlive it.
+// Section returns the content of n bytes of r from offset off. r must outlive it,
+// and be a pointer: contents are compared.
 func Section(r io.ReaderAt, off, n int64) Content { return Content{r, off, n} }
 
 // Bytes returns b as content. b must not change afterwards.
@@ -73,7 +74,7 @@ type Entry struct {
 	UID     int      //
 	GID     int      //
 	Link    string   // target of a Symlink (any text) or of a Hardlink (a clean path of a File)
-	Content Content  // of a File, and of a Hardlink the same
+	Content Content  // of a File, and of a Hardlink the very same value
 	Origins []string // the inputs that put it here, e.g. "deb:tzdata"; shared between entries, never changed
 }
 
@@ -141,29 +142,41 @@ func New(entries []Entry) (Tree, error) {
 	return t, t.checkShape()
 }
 
+// inode is what the names of one hard-linked file share. That the bytes are part
+// of it keeps a name with the file it was made for, also when another input, or
+// the spec, puts another file where the link leads.
+type inode struct {
+	path    string
+	content Content
+}
+
 // settleHardlinks makes the first name of each hard-linked file the File, also
 // when the name that used to carry the bytes is gone.
 func settleHardlinks(entries []Entry) {
-	groups := map[string][]*Entry{}
+	groups := map[inode][]*Entry{}
 	for i := range entries {
 		if e := &entries[i]; e.Kind == Hardlink {
-			groups[e.Link] = append(groups[e.Link], e)
+			id := inode{e.Link, e.Content}
+			groups[id] = append(groups[id], e)
 		}
 	}
 	if len(groups) == 0 {
 		return
 	}
 	for i := range entries {
-		if e := &entries[i]; e.Kind == File && groups[e.Path] != nil {
-			groups[e.Path] = append(groups[e.Path], e)
+		e := &entries[i]
+		if id := (inode{e.Path, e.Content}); e.Kind == File && groups[id] != nil {
+			groups[id] = append(groups[id], e)
 		}
 	}
 	for _, names := range groups {
-		first := slices.MinFunc(names, func(a, b *Entry) int { return Compare(a.Path, b.Path) })
+		first := slices.MinFunc(names, func(a, b *Entry) int { return Compare(a.Path, b.Path) }).Path
 		for _, e := range names {
-			e.Kind, e.Link = Hardlink, first.Path
+			e.Kind, e.Link = Hardlink, first
+			if e.Path == first {
+				e.Kind, e.Link = File, ""
+			}
 		}
-		first.Kind, first.Link = File, ""
 	}
 }
 
@@ -274,18 +287,21 @@ func EqualContent(a, b Content) (bool, error) {
 	for {
 		n, errA := io.ReadFull(ra, bufA)
 		m, errB := io.ReadFull(rb, bufB)
-		if !bytes.Equal(bufA[:n], bufB[:m]) {
-			return false, nil
-		}
 		switch {
-		case errA == io.EOF || errA == io.ErrUnexpectedEOF:
-			return true, nil
-		case errA != nil:
+		case !atEnd(errA):
 			return false, errA
-		case errB != nil:
+		case !atEnd(errB):
 			return false, errB
+		case !bytes.Equal(bufA[:n], bufB[:m]):
+			return false, nil
+		case errA != nil: // sizes are equal, so b ends here, too
+			return true, nil
 		}
 	}
+}
+
+func atEnd(err error) bool {
+	return err == nil || err == io.EOF || err == io.ErrUnexpectedEOF
 }
 
 func conflict(a, b Entry) error {

@@ -5,6 +5,7 @@ import (
 	"io"
 	"runtime"
 	"slices"
+	"strings"
 
 	"github.com/basal-project/basal/builder/oci"
 	"github.com/basal-project/basal/builder/rootfs"
@@ -164,13 +165,17 @@ func selection(lock *specs.Lock, opt Options) ([]specs.Platform, []string, error
 	}
 	for _, p := range opt.Platforms {
 		if !slices.Contains(platforms, p) {
-			return nil, nil, diag.Usagef("%s has no locked platform %s", lock.Spec.Name, p)
+			var names []string
+			for _, section := range lock.Platforms {
+				names = append(names, section.Platform.String())
+			}
+			return nil, nil, diag.Usagef("%s has no platform %s", lock.Spec.Name, p).WithHint("it has %s", strings.Join(names, ", "))
 		}
 	}
 	variants := lock.Spec.VariantNames()
 	for _, v := range opt.Variants {
 		if !slices.Contains(variants, v) {
-			return nil, nil, diag.Usagef("%s has no variant %q", lock.Spec.Name, v)
+			return nil, nil, diag.Usagef("%s has no variant %q", lock.Spec.Name, v).WithHint("it has %s", strings.Join(variants, ", "))
 		}
 	}
 	if len(opt.Variants) > 0 {

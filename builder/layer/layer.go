@@ -85,9 +85,10 @@ func WriteTar(w io.Writer, tree rootfs.Tree, mtime int64) error {
 	buf := buffer(w)
 	defer buffers.Put(buf)
 	t := tar.NewWriter(buf)
+	chunk := make([]byte, 16<<10)
 	when := time.Unix(mtime, 0)
 	for e := range tree.All() {
-		if err := writeEntry(t, e, when); err != nil {
+		if err := writeEntry(t, e, when, chunk); err != nil {
 			return fmt.Errorf("/%s: %w", e.Path, err)
 		}
 	}
@@ -97,7 +98,7 @@ func WriteTar(w io.Writer, tree rootfs.Tree, mtime int64) error {
 	return buf.Flush()
 }
 
-func writeEntry(t *tar.Writer, e rootfs.Entry, when time.Time) error {
+func writeEntry(t *tar.Writer, e rootfs.Entry, when time.Time, chunk []byte) error {
 	h := tar.Header{
 		Format:  tar.FormatPAX,
 		Name:    e.Path,
@@ -122,6 +123,9 @@ func writeEntry(t *tar.Writer, e rootfs.Entry, when time.Time) error {
 	if e.Kind != rootfs.File {
 		return nil
 	}
-	_, err := io.Copy(t, e.Content.Reader())
+	n, err := io.CopyBuffer(t, e.Content.Reader(), chunk)
+	if err == nil && n < h.Size {
+		err = fmt.Errorf("want %d bytes, found %d: %w", h.Size, n, io.ErrUnexpectedEOF)
+	}
 	return err
 }

@@ -139,12 +139,17 @@ func (m *maker) index(ctx context.Context, id suite, component, arch string) (sp
 }
 
 // slimKind is where the cache remembers the slim form of an index: a digest and
-// a size, as text.
-var slimKind = fmt.Sprint("slim-", debian.SlimFormat)
+// a size, as text, under slimKey.
+const slimKind = "slim"
+
+// slimKey names the slim form of an index; another format is another name.
+func slimKey(index digest.Digest) digest.Digest {
+	return digest.Of([]byte(debian.SlimFormat + "\n" + index.Hex()))
+}
 
 // openSlim opens the slim form of an index, which is made when it is not there.
 func (m *maker) openSlim(ctx context.Context, index specs.Artifact, format string) (io.ReadCloser, error) {
-	if b, ok := m.cache.Record(slimKind, index.SHA256); ok {
+	if b, ok := m.cache.Record(slimKind, slimKey(index.SHA256)); ok {
 		var text string
 		var size int64
 		if _, err := fmt.Sscan(string(b), &text, &size); err == nil {
@@ -170,7 +175,9 @@ func (m *maker) openSlim(ctx context.Context, index specs.Artifact, format strin
 	if err != nil {
 		return nil, err
 	}
-	_ = m.cache.SetRecord(slimKind, index.SHA256, fmt.Append(nil, d, " ", size)) // it only saves time
+	if err := m.cache.SetRecord(slimKind, slimKey(index.SHA256), fmt.Append(nil, d, " ", size)); err != nil {
+		return nil, err
+	}
 	return m.cache.Get(d, size)
 }
 

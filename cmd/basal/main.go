@@ -6,6 +6,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -13,7 +14,9 @@ import (
 	"runtime/debug"
 	"syscall"
 
+	"github.com/agnivade/levenshtein"
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/basal-project/basal/internal/diag"
 )
@@ -67,29 +70,64 @@ evaluated (network, registry), 4 digests diverge.`,
 			return cmd.Help()
 		},
 	}
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return diag.Usagef("%s", err).WithHint("%s --help shows the options", cmd.CommandPath())
-	})
-	root.CompletionOptions.HiddenDefaultCmd = false
+	root.SetFlagErrorFunc(flagError)
+	root.CompletionOptions.DisableDefaultCmd = true
 	root.AddCommand(
-		newLock(), newBuild(), newFetch(), newList(), newDiff(), newExplain(), newFormat(), newVersion(), newMan(),
+		newLock(), newBuild(), newFetch(), newList(), newDiff(), newExplain(), newFormat(), newVersion(), newMan(), newCompletion(),
 	)
 	return root
 }
 
 func unknownCommand(cmd *cobra.Command, name string) error {
 	err := diag.Usagef("unknown command %q", name)
-	if near := cmd.SuggestionsFor(name); len(near) > 0 {
-		return err.WithHint("did you mean %q?", near[0])
+	var names []string
+	for _, c := range cmd.Commands() {
+		names = append(names, c.Name())
+	}
+	if near := nearest(name, names); near != "" {
+		return err.WithHint("did you mean %q?", near)
 	}
 	return err.WithHint("basal --help lists the commands")
+}
+
+// flagError says what is wrong with an option, and which one may be meant.
+func flagError(cmd *cobra.Command, err error) error {
+	fault := diag.Usagef("%s: %w", cmd.CommandPath(), err)
+	var unknown *pflag.NotExistError
+	if errors.As(err, &unknown) && len(unknown.GetSpecifiedName()) > 1 {
+		var names []string
+		cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, "--"+f.Name) })
+		if near := nearest("--"+unknown.GetSpecifiedName(), names); near != "" {
+			return fault.WithHint("did you mean %q?", near)
+		}
+	}
+	return fault.WithHint("%s --help shows the options", cmd.CommandPath())
+}
+
+// nearest returns the name that is spelled most like word, "" when none has more
+// than half of it.
+func nearest(word string, names []string) string {
+	best, least := "", (len(word)+1)/2
+	for _, name := range names {
+		if d := levenshtein.ComputeDistance(word, name); d < least {
+			best, least = name, d
+		}
+	}
+	return best
 }
 
 // arguments checks the number of a command's arguments.
 func arguments(least, most int, words string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if len(args) < least || most >= 0 && len(args) > most {
-			return diag.Usagef("%s wants %s, found %d arguments", cmd.CommandPath(), words, len(args)).
+			found := fmt.Sprintf("%d arguments", len(args))
+			switch len(args) {
+			case 0:
+				found = "no arguments"
+			case 1:
+				found = "1 argument"
+			}
+			return diag.Usagef("%s wants %s, found %s", cmd.CommandPath(), words, found).
 				WithHint("%s --help shows an example", cmd.CommandPath())
 		}
 		return nil

@@ -334,7 +334,7 @@ func TestRedirects(t *testing.T) {
 
 func TestRedirectFromHTTPSToHTTP(t *testing.T) {
 	insecure := files(t, map[string][]byte{"debian/" + pool: body})
-	secure := httptest.NewTLSServer(http.RedirectHandler(insecure.URL+"/debian/"+pool, 302))
+	secure := httptest.NewTLSServer(http.RedirectHandler(insecure.URL+"/debian/"+pool, http.StatusFound))
 	t.Cleanup(secure.Close)
 	c := clientWith(t, Options{Mirrors: mirrors(t, secure.URL), Transport: secure.Client().Transport})
 	_, err := read(c, deb(body))

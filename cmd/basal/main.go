@@ -23,17 +23,13 @@ import (
 
 func main() { os.Exit(int(run(os.Args[1:]))) }
 
-// gcPercent trades memory that a short-lived process would not miss for fewer
-// collections; the limit keeps large images small all the same.
-const (
-	gcPercent   = 200
-	memoryLimit = 24 << 20
-)
+// gcPercent trades memory that a short-lived process does not miss for fewer
+// collections. GOGC still decides when it is set.
+const gcPercent = 200
 
 func run(args []string) diag.Code {
-	if os.Getenv("GOGC") == "" && os.Getenv("GOMEMLIMIT") == "" {
+	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
-		debug.SetMemoryLimit(memoryLimit)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()

@@ -25,7 +25,7 @@ func ParseLock(file string, b []byte) (*Lock, error) {
 	f := &faults{file: file}
 	l, err := decodeLock(b)
 	if err != nil {
-		f.add(place{}, err.Error(), "make the lock again with basal lock")
+		f.add(place{}, err.Error(), "restore the file, or remove it and run basal lock again")
 		return nil, f.err()
 	}
 	checkLock(l, "", 0, f)

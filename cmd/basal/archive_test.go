@@ -33,6 +33,7 @@ import (
 //	archive lose PART                remove the files
 //	archive heal                     end all faults but lost files
 //	archive asked N PART             PART was asked for N times since last time
+//	archive forget                   begin to count anew
 //	archive stop                     stop the server
 var archiveVerbs = map[string]func(*testscript.TestScript, *world, []string){
 	"deb":     makeDeb,
@@ -68,8 +69,9 @@ var archiveVerbs = map[string]func(*testscript.TestScript, *world, []string){
 			ts.Fatalf("nobody asks")
 		}
 	},
-	"heal": func(_ *testscript.TestScript, w *world, _ []string) { w.archive.Heal() },
-	"stop": func(_ *testscript.TestScript, w *world, _ []string) { w.stop() },
+	"heal":   func(_ *testscript.TestScript, w *world, _ []string) { w.archive.Heal() },
+	"stop":   func(_ *testscript.TestScript, w *world, _ []string) { w.stop() },
+	"forget": func(_ *testscript.TestScript, w *world, _ []string) { w.archive.Requests() },
 	"asked": func(ts *testscript.TestScript, w *world, args []string) {
 		asked := slices.DeleteFunc(w.archive.Requests(), func(p string) bool { return !strings.Contains(p, args[1]) })
 		if strconv.Itoa(len(asked)) != args[0] {
@@ -212,6 +214,8 @@ func hostile(d *debtest.Deb, what string) bool {
 		add(tar.Header{Name: "./usr/share/twice"}, "2")
 	case "hardlink":
 		add(tar.Header{Name: "./usr/passwd", Typeflag: tar.TypeLink, Linkname: "../../etc/passwd"}, "")
+	case "link":
+		add(tar.Header{Name: "./usr/share/link", Typeflag: tar.TypeSymlink, Linkname: "hello"}, "")
 	case "capability":
 		add(tar.Header{Name: "./usr/bin/ping", Format: tar.FormatPAX, PAXRecords: map[string]string{"SCHILY.xattr.security.capability": "x"}}, "x")
 	case "whiteout":

@@ -98,6 +98,9 @@ signed that; or the part of the spec, or the rule, that made it.`,
 
 func explainPath(t rootfs.Tree, name string, lock *specs.Lock, p specs.Platform) (explanation, error) {
 	clean := strings.TrimPrefix(path.Clean("/"+name), "/")
+	if clean == "" {
+		return explanation{}, diag.Usagef("found the path %q, want a path below /", name)
+	}
 	e, ok := t.Lookup(clean)
 	if !ok {
 		return explanation{}, missing(t, clean)
@@ -116,20 +119,32 @@ func explainPath(t rootfs.Tree, name string, lock *specs.Lock, p specs.Platform)
 	return x, nil
 }
 
-// missing names the nearest parent that exists, which is where the user erred.
+// missing says what is there instead: the nearest parent that exists, and what
+// in it is spelled most like what was asked for.
 func missing(t rootfs.Tree, name string) error {
-	for dir := rootfs.Parent(name); dir != ""; dir = rootfs.Parent(dir) {
-		e, ok := t.Lookup(dir)
-		if !ok {
-			continue
+	err := diag.Failedf("/%s is not in the image", name)
+	parent, rest := rootfs.Parent(name), name
+	for ; parent != ""; parent, rest = rootfs.Parent(parent), parent {
+		if e, ok := t.Lookup(parent); ok {
+			if e.Kind == rootfs.Symlink {
+				return err.WithHint("/%s is a symlink to %s", parent, e.Link)
+			}
+			break
 		}
-		err := diag.Failedf("/%s is not in the image", name)
-		if e.Kind == rootfs.Symlink {
-			return err.WithHint("/%s is a symlink to %s", dir, e.Link)
-		}
-		return err.WithHint("the image has /%s", dir)
 	}
-	return diag.Failedf("/%s is not in the image", name)
+	var names []string
+	for e := range t.All() {
+		if rootfs.Parent(e.Path) == parent {
+			names = append(names, path.Base(e.Path))
+		}
+	}
+	if near := nearest(path.Base(rest), names); near != "" {
+		return err.WithHint("did you mean %q?", "/"+path.Join(parent, near))
+	}
+	if parent == "" {
+		return err.WithHint("at the top the image has %s", strings.Join(names, ", "))
+	}
+	return err.WithHint("the image has /%s", parent)
 }
 
 // proof finds a package in the lock, or in the lock of a parent.
@@ -166,7 +181,8 @@ func (x explanation) text() string {
 	for _, o := range x.Origins {
 		p := o.Package
 		if p == nil {
-			fmt.Fprintf(&b, "  %s\n", o.Origin)
+			kind, what, _ := strings.Cut(o.Origin, ":")
+			fmt.Fprintf(&b, "  %-10s %s\n", kind, what)
 			continue
 		}
 		fmt.Fprintf(&b, "  package    %s %s\n  deb        %s  %s\n", p.Name, p.Version, p.Deb, p.File)

@@ -45,7 +45,10 @@ func findImage(arg string) (imageFolder, error) {
 		}
 	}
 	err := diag.Usagef("%s: no %s there, and no embedded image of that name", arg, specName)
-	return imageFolder{}, err.WithHint("basal list shows the embedded images: %s", strings.Join(images.Names(), ", "))
+	if near := nearest(arg, images.Names()); near != "" {
+		return imageFolder{}, err.WithHint("did you mean %q?", near)
+	}
+	return imageFolder{}, err.WithHint("name a folder with an %s, or an embedded image: %s", specName, strings.Join(images.Names(), ", "))
 }
 
 // file returns the name of a file of the folder for messages.

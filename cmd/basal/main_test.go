@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"flag"
+	"io/fs"
 	"net/http/httptest"
 	"os"
 	"os/exec"
@@ -13,6 +14,8 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 )
+
+var update = flag.Bool("update", false, "write what was found into the files that cmp compares with")
 
 func TestMain(m *testing.M) {
 	// Scripts mostly wait, for retries and for each other: more of them at once
@@ -32,21 +35,30 @@ func TestMain(m *testing.M) {
 //	exit N basal ARG…   run it; the exit code must be N, and what it prints must
 //	                    be in keeping with that
 //	nofile PATH…        there is neither PATH nor a temporary file of its name
+//	damage DIR          change the last byte of every file below DIR
+//	edit FILE OLD NEW   replace a string, which must be there
+//	subst FILE COPY     copy FILE with $VARIABLES filled in
 //	archive VERB …      see archive_test.go
 func TestScript(t *testing.T) {
 	testscript.Run(t, testscript.Params{
-		Dir:   filepath.Join("testdata", "script"),
-		Setup: func(env *testscript.Env) error { return setup(t, env) },
+		Dir:             filepath.Join("testdata", "script"),
+		ContinueOnError: true, // one run shows all that is wrong
+		UpdateScripts:   *update,
+		Setup:           func(env *testscript.Env) error { return setup(t, env) },
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exit":    exit,
 			"nofile":  noFile,
+			"damage":  damageFiles,
+			"edit":    edit,
+			"subst":   substitute,
 			"archive": archiveCommand,
 		},
 	})
 }
 
 // setup gives a script an archive of its own, on a server of its own. $MIRROR is
-// its mirror and $SNAPSHOT its snapshot service; basal knows the mirror only.
+// its mirror and $SNAPSHOT its snapshot service; $NOTHING is a server that has
+// no file. basal knows the mirror only.
 func setup(t *testing.T, env *testscript.Env) error {
 	w := newWorld(t)
 	srv := httptest.NewServer(w)
@@ -61,6 +73,7 @@ func setup(t *testing.T, env *testscript.Env) error {
 	env.Setenv("MIRROR", srv.URL+"/mirror")
 	env.Setenv("SNAPSHOT", srv.URL+"/snapshot")
 	env.Setenv("BASAL_DEBIAN_MIRROR", srv.URL+"/mirror/debian")
+	env.Setenv("NOTHING", srv.URL+"/nothing")
 	env.Setenv("BASAL_SNAPSHOT", srv.URL+"/nothing")
 	env.Setenv("XDG_CACHE_HOME", filepath.Join(env.WorkDir, "cache"))
 	env.Setenv("HOME", filepath.Join(env.WorkDir, "home"))
@@ -129,4 +142,40 @@ func noFile(ts *testscript.TestScript, neg bool, args []string) {
 			}
 		}
 	}
+}
+
+func damageFiles(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: damage DIR")
+	}
+	ts.Check(filepath.WalkDir(ts.MkAbs(args[0]), func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		b, err := os.ReadFile(path)
+		if err != nil || len(b) == 0 {
+			return err
+		}
+		b[len(b)-1] ^= 1
+		return os.WriteFile(path, b, 0o644)
+	}))
+}
+
+func substitute(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: subst FILE COPY")
+	}
+	text := os.Expand(ts.ReadFile(args[0]), ts.Getenv)
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(text), 0o644))
+}
+
+func edit(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: edit FILE OLD NEW")
+	}
+	text := ts.ReadFile(args[0])
+	if !strings.Contains(text, args[1]) {
+		ts.Fatalf("%s has no %s", args[0], args[1])
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(strings.ReplaceAll(text, args[1], args[2])), 0o644))
 }

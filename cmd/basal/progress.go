@@ -32,7 +32,7 @@ func newProgress(how string, w io.Writer) (progress, error) {
 	case how == "none":
 		return lines{io.Discard}, nil
 	}
-	return nil, diag.Usagef("--progress %q, want auto, bar, plain or none", how)
+	return nil, diag.Usagef("--progress is %q, want auto, bar, plain or none", how)
 }
 
 func isTerminal(f *os.File) bool {

@@ -94,6 +94,11 @@ func apply(parent Image, s Step) (Image, error) {
 	if err != nil {
 		return Image{}, err
 	}
+	corrected, err := correctSums(parent.Tree, own, placed)
+	if err != nil {
+		return Image{}, err
+	}
+	own = append(own, corrected...)
 	if img.Tree, err = merge(parent.Tree, placed, own); err != nil {
 		return Image{}, err
 	}
@@ -114,21 +119,27 @@ func apply(parent Image, s Step) (Image, error) {
 	return img, nil
 }
 
-// merge returns the whole file system: the step's own entries over what its
-// packages bring over the parent's.
-func merge(parent rootfs.Tree, placed []placedPackage, own []rootfs.Entry) (rootfs.Tree, error) {
-	decided := map[string]bool{}
+// decided returns the paths at which the step replaces what the parent has.
+func decided(own []rootfs.Entry, placed []placedPackage) map[string]bool {
+	paths := map[string]bool{}
 	for _, e := range own {
-		decided[e.Path] = true
+		paths[e.Path] = true
 	}
 	for _, p := range placed {
 		for _, path := range p.takenOver {
-			decided[path] = true
+			paths[path] = true
 		}
 	}
+	return paths
+}
+
+// merge returns the whole file system: the step's own entries over what its
+// packages bring over the parent's.
+func merge(parent rootfs.Tree, placed []placedPackage, own []rootfs.Entry) (rootfs.Tree, error) {
+	replaced := decided(own, placed)
 	all := slices.Clone(own)
 	for e := range parent.All() {
-		if !decided[e.Path] {
+		if !replaced[e.Path] {
 			all = append(all, e)
 		}
 	}

@@ -3,7 +3,10 @@ package compose
 import (
 	"bytes"
 	"encoding/hex"
+	"io"
+	"maps"
 	"slices"
+	"strings"
 
 	"github.com/basal-project/basal/builder/rootfs"
 )
@@ -42,4 +45,60 @@ func md5sums(p placedPackage) []byte {
 		out.WriteByte('\n')
 	}
 	return out.Bytes()
+}
+
+// correctSums returns the md5sums files of the parent's packages without the
+// paths at which the step puts something else, those that change: each sum stays
+// one of the file that is there.
+func correctSums(parent rootfs.Tree, own []rootfs.Entry, placed []placedPackage) ([]rootfs.Entry, error) {
+	lost := decided(nil, placed)
+	for _, e := range own {
+		if below, ok := parent.Lookup(e.Path); ok {
+			same, err := rootfs.Equal(below, e)
+			if err != nil {
+				return nil, err
+			}
+			lost[e.Path] = lost[e.Path] || !same
+		}
+	}
+	var out []rootfs.Entry
+	for _, name := range owners(parent, lost) {
+		e, ok := parent.Lookup(statusDir + name + ".md5sums")
+		if !ok || lost[e.Path] {
+			continue
+		}
+		old, err := io.ReadAll(e.Content.Reader())
+		if err != nil {
+			return nil, err
+		}
+		var kept bytes.Buffer
+		for line := range bytes.Lines(old) {
+			_, path, _ := strings.Cut(strings.TrimSuffix(string(line), "\n"), "  ")
+			if !lost[path] {
+				kept.Write(line)
+			}
+		}
+		if kept.Len() < len(old) {
+			out = append(out, textFile(e.Path, kept.Bytes(), e.Origins...))
+		}
+	}
+	return out, nil
+}
+
+// owners returns the names of the packages from which t has the marked paths,
+// sorted.
+func owners(t rootfs.Tree, marked map[string]bool) []string {
+	names := map[string]bool{}
+	for path, yes := range marked {
+		if !yes {
+			continue
+		}
+		e, _ := t.Lookup(path)
+		for _, origin := range e.Origins {
+			if name, ok := strings.CutPrefix(origin, originDeb); ok {
+				names[name] = true
+			}
+		}
+	}
+	return slices.Sorted(maps.Keys(names))
 }

@@ -21,16 +21,16 @@ type links map[string]string
 // linksOf collects the symlinks of everything that a step will merge.
 func linksOf(parent rootfs.Tree, s Step) links {
 	l := links{}
-	add := func(t rootfs.Tree) {
+	add := func(t rootfs.Tree, exclude []string) {
 		for e := range t.All() {
-			if e.Kind == rootfs.Symlink {
+			if e.Kind == rootfs.Symlink && !excluded(e.Path, exclude) {
 				l[e.Path] = e.Link
 			}
 		}
 	}
-	add(parent)
+	add(parent, nil)
 	for _, p := range s.Packages {
-		add(p.Tree)
+		add(p.Tree, s.Exclude)
 	}
 	for _, f := range s.Files {
 		p := strings.TrimPrefix(f.Path, "/")

@@ -23,26 +23,18 @@ type Package struct {
 	MTime         int64               // seconds since 1970
 }
 
-// replaces reports whether p may take over files of the package other.
-func (p Package) replaces(other Package) bool {
-	v, err := debian.ParseVersion(other.Version)
-	if err != nil {
-		return false
-	}
-	return slices.ContainsFunc(p.Replaces, func(g debian.Group) bool {
-		return slices.ContainsFunc(g, func(r debian.Relation) bool { return r.Name == other.Name && r.Allows(v) })
-	})
-}
+// originDeb begins the origin of what comes from a package.
+const originDeb = "deb:"
 
 // Origin is the origin of a package's entries.
-func (p Package) Origin() string { return "deb:" + p.Name }
+func (p Package) Origin() string { return originDeb + p.Name }
 
 // placedPackage is a package whose entries stand where they go in the image.
 type placedPackage struct {
 	Package
 	entries   []rootfs.Entry
 	was       map[string]string // paths in the .deb of the entries that moved
-	takenOver []string          // paths of the parent that it Replaces
+	takenOver []string          // paths of the parent that it may replace
 }
 
 // pathInDeb returns where the .deb has the entry at p.
@@ -74,11 +66,11 @@ func place(parent Image, s Step, l links, files []rootfs.Entry) ([]placedPackage
 			return nil, err
 		}
 	}
-	if err := settleReplaces(parent, placed); err != nil {
-		return nil, err
-	}
+	settleReplaces(placed)
 	for i := range placed {
-		placed[i].entries = append(placed[i].entries, dpkgRecord(placed[i])...)
+		p := &placed[i]
+		p.entries = append(p.entries, dpkgRecord(*p)...)
+		p.takeOver(parent)
 	}
 	return placed, nil
 }
@@ -145,57 +137,4 @@ func checkExcludes(parent rootfs.Tree, s Step) error {
 
 func inPackages(packages []Package, path string) bool {
 	return slices.ContainsFunc(packages, func(p Package) bool { _, ok := p.Tree.Lookup(path); return ok })
-}
-
-// settleReplaces drops, of two different entries at one path, the one whose
-// package the other's Replaces. What is left undecided is a conflict that
-// merging reports.
-func settleReplaces(parent Image, placed []placedPackage) error {
-	owner := map[string]int{}
-	for i := range placed {
-		p := &placed[i]
-		lost := map[string]bool{}
-		for _, e := range p.entries {
-			if e.Kind == rootfs.Dir {
-				continue
-			}
-			if below, ok := parent.Tree.Lookup(e.Path); ok {
-				if err := p.takeOver(parent, below, e); err != nil {
-					return err
-				}
-			}
-			j, ok := owner[e.Path]
-			owner[e.Path] = i
-			switch {
-			case !ok:
-			case p.replaces(placed[j].Package):
-				placed[j].drop(map[string]bool{e.Path: true})
-			case placed[j].replaces(p.Package):
-				lost[e.Path] = true
-				owner[e.Path] = j
-			}
-		}
-		p.drop(lost)
-	}
-	return nil
-}
-
-// takeOver decides between the parent's entry and the package's own.
-func (p *placedPackage) takeOver(parent Image, below, e rootfs.Entry) error {
-	same, err := rootfs.Equal(below, e)
-	if err != nil || same {
-		return err
-	}
-	for _, other := range parent.packages {
-		if slices.Contains(below.Origins, other.Origin()) && p.replaces(other) {
-			p.takenOver = append(p.takenOver, e.Path)
-		}
-	}
-	return nil
-}
-
-func (p *placedPackage) drop(paths map[string]bool) {
-	if len(paths) > 0 {
-		p.entries = slices.DeleteFunc(p.entries, func(e rootfs.Entry) bool { return paths[e.Path] })
-	}
 }

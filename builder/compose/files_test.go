@@ -1,0 +1,95 @@
+package compose
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/basal-project/basal/builder/rootfs"
+	"github.com/basal-project/basal/specs"
+)
+
+func TestFilesWinOverPackages(t *testing.T) {
+	p := pack(t, "p", tree{"etc/conf": f644 + "theirs", "etc/keep": f644 + "kept", "var/run": "symlink /run", "tmp": d755, "tmp/x": f644})
+	q := pack(t, "q", tree{"etc/conf": f644 + "others", "tmp": "dir 0700 0:0"})
+	s := step(p, q).inputs(map[string]string{"conf.txt": "mine"}).with(files(
+		specs.File{Path: "/etc/conf", Source: "conf.txt", Mode: "0600", UID: 1, GID: 2},
+		specs.File{Path: "/etc/new", Content: text("")},
+		specs.File{Path: "/etc/link", Type: specs.TypeSymlink, Target: "../x"},
+		specs.File{Path: "/tmp", Type: specs.TypeDir, Mode: "1777"},
+	))
+	always(t, tree{
+		"etc": d755, "etc/conf": "file 0600 1:2 mine", "etc/keep": f644 + "kept", "etc/new": f644, "etc/link": "symlink ../x",
+		"tmp": "dir 1777 0:0", "tmp/x": f644, "var/run": "symlink /run",
+	}, s)
+
+	img := mustApply(t, s)
+	for _, l := range img.Layers {
+		_, has := l.Tree.Lookup("etc/conf")
+		if mine := strings.HasPrefix(l.Name, "files"); has != mine {
+			t.Errorf("layer %s has /etc/conf: %v", l.Name, has)
+		}
+		// Whichever layer names /tmp last, it keeps its mode.
+		if tmp, ok := l.Tree.Lookup("tmp"); ok && tmp.Mode != 0o1777 {
+			t.Errorf("layer %s gives /tmp the mode %o", l.Name, tmp.Mode)
+		}
+	}
+	sums, _ := img.Tree.Lookup(statusDir + "p.md5sums")
+	if s := string(content(t, sums)); strings.Contains(s, "etc/conf") || !strings.Contains(s, "etc/keep") {
+		t.Errorf("p.md5sums is %q", s)
+	}
+}
+
+// A child takes a path from its parent's package: the sums of that follow.
+func TestFilesOfAChild(t *testing.T) {
+	p := pack(t, "p", tree{"etc/conf": f644 + "theirs", "etc/keep": f644 + "kept"})
+	mine := files(specs.File{Path: "/etc/conf", Content: text("mine")})
+	img := mustApply(t, step(p), step().with(mine))
+	last := img.Layers[len(img.Layers)-1]
+	diff(t, "last layer", spell(t, last.Tree), tree{"etc": d755, "etc/conf": f644 + "mine"})
+	if _, ok := last.Tree.Lookup(statusDir + "p.md5sums"); !ok {
+		t.Error("the last layer does not correct p.md5sums")
+	}
+	same := mustApply(t, step(p), step().with(files(specs.File{Path: "/etc/keep", Content: text("kept")})))
+	if n := len(same.Layers); n != 1 {
+		t.Errorf("%d layers, want the parent's one: nothing differs", n)
+	}
+}
+
+func TestLinksType(t *testing.T) {
+	list := "# applets\nls\n\n  cat  \n[\n"
+	s := step().inputs(map[string]string{"applets": list, "bad": "ok\na/b\n", "twice": "x\nx\n", "dots": "..\n", "large": strings.Repeat("a\n", 600_000)})
+	links := func(source string) Step {
+		return s.with(files(specs.File{Path: "/busybox", Type: specs.TypeLinks, Source: source, Target: "/usr/bin/busybox"}))
+	}
+	always(t, tree{"busybox": d755, "busybox/ls": "symlink /usr/bin/busybox", "busybox/cat": "symlink /usr/bin/busybox", "busybox/[": "symlink /usr/bin/busybox"}, links("applets"))
+	always(t, tree{"busybox": d755, "busybox/x": "symlink /usr/bin/busybox"}, links("twice"))
+	never(t, `bad:2: "a/b" is not a plain file name`, nil, links("bad"))
+	never(t, "not clean", nil, links("dots"))
+	never(t, "larger than 1 MiB", nil, links("large"))
+	never(t, "file does not exist", nil, links("absent"))
+}
+
+func TestFilesThatCannotBe(t *testing.T) {
+	p := pack(t, "p", tree{"etc/conf/x": f644})
+	never(t, "below", rootfs.ErrConflict, step(p).with(files(specs.File{Path: "/etc/conf", Content: text("")})))
+	never(t, "octal", nil, step().with(files(specs.File{Path: "/x", Content: text(""), Mode: "999"})))
+	never(t, "octal", nil, step().with(files(specs.File{Path: "/x", Type: specs.TypeDir, Mode: "77777"})))
+	never(t, "does not exist", nil, step().with(files(specs.File{Path: "/x", Source: "absent"})))
+	never(t, "unknown type", nil, step().with(files(specs.File{Path: "/x", Type: "device"})))
+	never(t, "/x", rootfs.ErrConflict, step(base(t)).with(files(specs.File{Path: "/lib/x", Content: text("1")}, specs.File{Path: "/usr/lib/x", Content: text("2")})))
+}
+
+func TestDirectoryModesOfAChild(t *testing.T) {
+	tmp := files(specs.File{Path: "/tmp", Type: specs.TypeDir, Mode: "1777"})
+	home := func(s *Step) {
+		s.Accounts = specs.Accounts{Users: []specs.User{{Name: "nonroot", UID: 65532, GID: 65532, Home: "/home/nonroot", HomeMode: "700"}}}
+	}
+	img := mustApply(t,
+		step().with(tmp).with(home),
+		step(pack(t, "p", tree{"tmp/cache/x": f644, "home/nonroot/.rc": f644})),
+	)
+	diff(t, "the child's layer", spell(t, img.Layers[1].Tree), tree{
+		"tmp": "dir 1777 0:0", "tmp/cache": d755, "tmp/cache/x": f644,
+		"home": d755, "home/nonroot": "dir 0700 65532:65532", "home/nonroot/.rc": f644,
+	})
+}

@@ -3,6 +3,7 @@ package builder
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -14,6 +15,7 @@ import (
 	"github.com/basal-project/basal/builder/layer"
 	"github.com/basal-project/basal/builder/oci"
 	"github.com/basal-project/basal/builder/rootfs"
+	"github.com/basal-project/basal/internal/diag"
 	"github.com/basal-project/basal/internal/digest"
 	"github.com/basal-project/basal/internal/gz"
 	"github.com/basal-project/basal/specs"
@@ -152,7 +154,11 @@ func (a *assembly) composeOne(c chain) error {
 			if err != nil {
 				return err
 			}
-			if image, err = compose.Apply(below, step); err != nil {
+			image, err = compose.Apply(below, step)
+			if errors.Is(err, rootfs.ErrConflict) {
+				err = diag.Failedf("%w", err).WithHint("write the path in files to say what is there, or in exclude to have neither")
+			}
+			if err != nil {
 				return err
 			}
 			a.mu.Lock()

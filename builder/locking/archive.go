@@ -31,8 +31,9 @@ type signedRelease struct {
 // fetchReleases brings the InRelease file of every suite and verifies it.
 func (m *maker) fetchReleases(ctx context.Context) error {
 	var errs []error
-	for _, a := range m.archives() {
-		keys, err := m.Keyring(a.SignedBy)
+	list, up := archives(m.Spec, m.Parent)
+	for _, a := range list {
+		keys, err := m.Keyring(up, a.SignedBy)
 		if err != nil {
 			errs = append(errs, err)
 			continue

@@ -25,11 +25,11 @@ import (
 type Request struct {
 	File      string // the spec's name, for messages
 	Spec      *specs.Spec
-	Parent    *specs.Lock                           // of the spec that it extends; nil without one
-	Previous  *specs.Lock                           // nil the first time
-	Platforms []specs.Platform                      // whose sections are made anew; the others stay as they are. Empty means all
-	Local     func(path string) ([]byte, error)     // reads a file beside the spec
-	Keyring   func(signedBy string) ([]byte, error) // finds an archive's keys
+	Parent    *specs.Lock                       // of the spec that it extends; nil without one
+	Previous  *specs.Lock                       // nil the first time
+	Platforms []specs.Platform                  // whose sections are made anew; the others stay as they are. Empty means all
+	Local     func(path string) ([]byte, error) // reads a file beside the spec
+	Keyring   Keyring
 	Now       time.Time
 
 	// AllowExpiredUnsafe accepts an InRelease file whose Valid-Until, or whose
@@ -38,17 +38,23 @@ type Request struct {
 	AllowOlderUnsafe   bool
 }
 
-// archives returns where packages come from: the parent's archives serve a
-// child that has none of its own.
-func (req Request) archives() []specs.Archive {
-	if len(req.Spec.Archives) == 0 {
-		for l := req.Parent; l != nil; l = l.Extends {
-			if len(l.Spec.Archives) > 0 {
-				return l.Spec.Archives
-			}
-		}
+// Keyring finds the keys that a spec's signed-by names. up says which spec it
+// is: 0 is the one at hand, 1 the one that it extends, and so on.
+type Keyring func(up int, signedBy string) ([]byte, error)
+
+// archives returns where the packages of a spec come from, and how many levels
+// up the spec is that says so: a parent's archives serve a child that has none
+// of its own.
+func archives(s *specs.Spec, parent *specs.Lock) (list []specs.Archive, up int) {
+	for len(s.Archives) == 0 && parent != nil {
+		s, parent, up = &parent.Spec, parent.Extends, up+1
 	}
-	return req.Spec.Archives
+	return s.Archives, up
+}
+
+func (req Request) archives() []specs.Archive {
+	list, _ := archives(req.Spec, req.Parent)
+	return list
 }
 
 // maker makes one lock.

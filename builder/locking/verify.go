@@ -26,12 +26,13 @@ type Opener func(d digest.Digest, size int64) (io.ReadCloser, error)
 // from open, usually the cache. Nothing of the lock but digests is believed.
 //
 // Dates are not judged: a lock does not expire, its release files may.
-func Verify(ctx context.Context, lock *specs.Lock, keyring func(signedBy string) ([]byte, error), open Opener) error {
-	for l := lock; l != nil; l = l.Extends {
+func Verify(ctx context.Context, lock *specs.Lock, keyring Keyring, open Opener) error {
+	for l, level := lock, 0; l != nil; l, level = l.Extends, level+1 {
 		g, ctx := errgroup.WithContext(ctx)
 		g.SetLimit(2) // one index takes most of a processor and 40 MB
 		for i := range l.Platforms {
-			g.Go(func() error { return verifySection(ctx, l, &l.Platforms[i], keyring, open) })
+			c := checker{l, level, keyring, open}
+			g.Go(func() error { return c.section(ctx, &l.Platforms[i]) })
 		}
 		if err := g.Wait(); err != nil {
 			return err
@@ -40,7 +41,15 @@ func Verify(ctx context.Context, lock *specs.Lock, keyring func(signedBy string)
 	return nil
 }
 
-func verifySection(ctx context.Context, lock *specs.Lock, section *specs.LockedPlatform, keyring func(string) ([]byte, error), open Opener) error {
+// checker checks one lock of a chain of them, level levels up.
+type checker struct {
+	lock    *specs.Lock
+	level   int
+	keyring Keyring
+	open    Opener
+}
+
+func (c checker) section(ctx context.Context, section *specs.LockedPlatform) error {
 	for _, pkg := range section.Packages {
 		if section.Index(pkg) == nil {
 			return diag.Failedf("%s: the lock names no index for package %s", section.Platform, pkg.Name)
@@ -50,25 +59,26 @@ func verifySection(ctx context.Context, lock *specs.Lock, section *specs.LockedP
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if err := verifyIndex(lock, section, ix, keyring, open); err != nil {
+		if err := c.index(section, ix); err != nil {
 			return fmt.Errorf("%s: %s %s: %w", section.Platform, ix.Archive, ix.Suite, err)
 		}
 	}
 	return nil
 }
 
-func verifyIndex(lock *specs.Lock, section *specs.LockedPlatform, ix specs.LockedIndex, keyring func(string) ([]byte, error), open Opener) error {
-	i := slices.IndexFunc(lock.Spec.Archives, func(a specs.Archive) bool {
+func (c checker) index(section *specs.LockedPlatform, ix specs.LockedIndex) error {
+	list, up := archives(&c.lock.Spec, c.lock.Extends)
+	i := slices.IndexFunc(list, func(a specs.Archive) bool {
 		return a.URI == ix.Archive && slices.Contains(a.Suites, ix.Suite) && slices.Contains(a.Components, ix.Component)
 	})
 	if i < 0 {
 		return diag.Failedf("the spec names no such archive")
 	}
-	keys, err := keyring(lock.Spec.Archives[i].SignedBy)
+	keys, err := c.keyring(c.level+up, list[i].SignedBy)
 	if err != nil {
 		return err
 	}
-	if err := verifyRelease(ix, section.Platform, keys, open); err != nil {
+	if err := verifyRelease(ix, section.Platform, keys, c.open); err != nil {
 		return err
 	}
 	var wanted []specs.LockedPackage
@@ -77,7 +87,7 @@ func verifyIndex(lock *specs.Lock, section *specs.LockedPlatform, ix specs.Locke
 			wanted = append(wanted, pkg)
 		}
 	}
-	return verifyPackages(ix, wanted, open)
+	return verifyPackages(ix, wanted, c.open)
 }
 
 // verifyRelease checks the InRelease file, and that it lists the index.

@@ -305,6 +305,9 @@ func atEnd(err error) bool {
 }
 
 func conflict(a, b Entry) error {
+	if x := describe(a); a.Kind == File && x == describe(b) {
+		return fmt.Errorf("%w: /%s is %s in %s and in %s, with different content", ErrConflict, a.Path, x, From(a.Origins), From(b.Origins))
+	}
 	return fmt.Errorf("%w: /%s is %s in %s and %s in %s", ErrConflict, a.Path, describe(a), From(a.Origins), describe(b), From(b.Origins))
 }
 

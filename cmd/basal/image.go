@@ -35,8 +35,8 @@ func findImage(arg string) (imageFolder, error) {
 		candidates = append(candidates, filepath.Join("images", arg))
 	}
 	for _, dir := range candidates {
-		if _, err := os.Stat(filepath.Join(dir, specName)); err == nil {
-			return imageFolder{os.DirFS(dir), dir, dir}, nil
+		if f, ok := openFolder(dir); ok {
+			return f, nil
 		}
 	}
 	if plain {
@@ -49,6 +49,11 @@ func findImage(arg string) (imageFolder, error) {
 		return imageFolder{}, err.WithHint("did you mean %q?", near)
 	}
 	return imageFolder{}, err.WithHint("name a folder with an %s, or an embedded image: %s", specName, strings.Join(images.Names(), ", "))
+}
+
+func openFolder(dir string) (imageFolder, bool) {
+	_, err := os.Stat(filepath.Join(dir, specName))
+	return imageFolder{os.DirFS(dir), dir, dir}, err == nil
 }
 
 // file returns the name of a file of the folder for messages.
@@ -112,7 +117,11 @@ func (f imageFolder) current() (*specs.Lock, error) {
 func (f imageFolder) parent(spec *specs.Spec) (imageFolder, error) {
 	ref := spec.Extends
 	if strings.HasPrefix(ref, ".") && f.dir != "" {
-		return findImage(filepath.Join(f.dir, filepath.FromSlash(ref)) + string(filepath.Separator))
+		dir := filepath.Join(f.dir, filepath.FromSlash(ref))
+		if parent, ok := openFolder(dir); ok {
+			return parent, nil
+		}
+		return imageFolder{}, diag.Usagef("%s: extends %s: no %s in %s", f.file(specName), ref, specName, dir)
 	}
 	if strings.HasPrefix(ref, ".") { // between embedded images
 		return findImage(path.Base(ref))

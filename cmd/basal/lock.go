@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -111,7 +113,7 @@ func lockRequest(folder imageFolder, f lockFlags) (locking.Request, error) {
 	req := locking.Request{
 		File:               folder.file(specName),
 		Local:              func(path string) ([]byte, error) { return readCapped(folder, path, 256<<20) },
-		Keyring:            folder.keyring,
+		Keyring:            folder.keyringOf,
 		Now:                time.Now(),
 		AllowExpiredUnsafe: f.allowExpired,
 		AllowOlderUnsafe:   f.allowOlder,
@@ -122,6 +124,11 @@ func lockRequest(folder imageFolder, f lockFlags) (locking.Request, error) {
 	}
 	if req.Platforms, err = parsePlatforms(f.platforms); err != nil {
 		return req, err
+	}
+	for _, p := range req.Platforms {
+		if !slices.Contains(req.Spec.Platforms, p) {
+			return req, diag.Usagef("--platform: %s has no platform %s", req.File, p).WithHint("add it to platforms in the spec first")
+		}
 	}
 	if req.Previous, err = folder.lock(); err != nil {
 		return req, err
@@ -135,6 +142,21 @@ func lockRequest(folder imageFolder, f lockFlags) (locking.Request, error) {
 	}
 	req.Parent, err = parent.current()
 	return req, err
+}
+
+// keyringOf returns the keys that signed-by names in f's spec, or in the spec so
+// many levels up.
+func (f imageFolder) keyringOf(up int, signedBy string) ([]byte, error) {
+	for range up {
+		spec, err := f.spec()
+		if err != nil {
+			return nil, err
+		}
+		if f, err = f.parent(spec); err != nil {
+			return nil, err
+		}
+	}
+	return f.keyring(signedBy)
 }
 
 // keyring returns the keys that signed-by names: an embedded keyring, or a file.
@@ -245,8 +267,8 @@ func addMissing(cmd *cobra.Command, folder imageFolder, src *source, req *lockin
 	if err := writeFile(filepath.Join(folder.dir, specName), b, 0o644); err != nil {
 		return err
 	}
-	for variant, names := range missing {
-		note(cmd.ErrOrStderr(), "added to %s (%s): %s", folder.file(specName), variant, strings.Join(names, ", "))
+	for _, variant := range slices.Sorted(maps.Keys(missing)) {
+		note(cmd.ErrOrStderr(), "added to %s, %s: %s", folder.file(specName), variant, strings.Join(missing[variant], ", "))
 	}
 	return nil
 }
@@ -270,7 +292,7 @@ func verifyLock(cmd *cobra.Command, folder imageFolder, f lockFlags) error {
 		}
 		return r, nil
 	}
-	if err := locking.Verify(cmd.Context(), lock, folder.keyring, open); err != nil {
+	if err := locking.Verify(cmd.Context(), lock, folder.keyringOf, open); err != nil {
 		return err
 	}
 	_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s: every package is listed by a signed archive\n", folder.file(lockName))

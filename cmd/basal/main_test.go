@@ -104,14 +104,16 @@ func exit(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 // checkStderr holds what is true of every run: a failure says "basal: error:",
-// a success does not, and all lines are basal's or go on with one of its.
+// a success does not, and all lines are basal's or go on with a hint.
 func checkStderr(text string, code int) string {
-	failed := false
+	failed, hint := false, false
 	for line := range strings.Lines(text) {
 		switch {
 		case strings.HasPrefix(line, "basal: error: "):
-			failed = true
-		case strings.HasPrefix(line, "basal: "), strings.HasPrefix(line, "  "), line == "\n":
+			failed, hint = true, false
+		case strings.HasPrefix(line, "basal: hint: "):
+			hint = true
+		case strings.HasPrefix(line, "basal: "), strings.HasPrefix(line, "  "), hint:
 		default:
 			return "has a line that is not basal's: " + line
 		}

@@ -24,12 +24,19 @@ import (
 func main() { os.Exit(int(run(os.Args[1:]))) }
 
 // gcPercent trades memory that a short-lived process does not miss for fewer
-// collections. GOGC still decides when it is set.
-const gcPercent = 200
+// collections; memoryLimit, in bytes, ends that trade when an image is large.
+// GOGC and GOMEMLIMIT still decide when they are set.
+const (
+	gcPercent   = 200
+	memoryLimit = 40 << 20
+)
 
 func run(args []string) diag.Code {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
+	}
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(memoryLimit)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()

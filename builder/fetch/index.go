@@ -45,29 +45,57 @@ var ErrMidUpdate = errors.New("the mirror is in the middle of an update")
 // nil), and by hash before by name. The error wraps ErrMidUpdate, with exit code
 // 3, when a mirror has another file than the release promised.
 func (c *Client) Index(ctx context.Context, ix Index, rel *Release) (digest.Digest, error) {
-	w := want{ix.SHA256, ix.SHA512, ix.Size}
-	if w.sha256.IsZero() && len(w.sha512) != sha512.Size {
-		return digest.Digest{}, fmt.Errorf("internal error: index %s without a digest", ix.Path)
-	}
-	if d, ok := c.known(w); ok {
-		return d, nil
-	}
 	name := ix.Archive + " " + ix.file()
-	if c.opt.Offline {
-		return digest.Digest{}, missingOffline(name)
-	}
 	places := c.places(ix.Archive, ix.Date)
 	if rel != nil {
 		places = slices.DeleteFunc(places, func(p place) bool { return p == rel.place })
 		places = slices.Insert(places, 0, rel.place)
 	}
-	var d digest.Digest
-	err := c.try(ctx, name, places, func(p place) (err error) {
-		d, err = c.getIndex(ctx, p, name, ix.file(), w)
+	w := want{ix.SHA256, ix.SHA512, ix.Size}
+	d, err := c.identify(ctx, name, places, w, func(p place) (digest.Digest, error) {
+		return c.getIndex(ctx, p, name, ix.file(), w)
+	})
+	return d, midUpdate(name, err)
+}
+
+// File is a file of an archive of which only the sha512 is known: a .deb of an
+// archive that lists nothing else.
+type File struct {
+	Archive string
+	Path    string // below the archive
+	Size    int64  // bytes
+	SHA512  []byte // 64 bytes
+	Date    int64  // a time at which the archive has it, in seconds since 1970
+}
+
+// Find makes sure that f is in the cache, or in the offline directory, and
+// returns its sha256, by which Open has it. Its errors are those of Open.
+func (c *Client) Find(ctx context.Context, f File) (digest.Digest, error) {
+	name := f.Archive + " " + f.Path
+	w := want{sha512: f.SHA512, size: f.Size}
+	return c.identify(ctx, name, c.places(f.Archive, f.Date), w, func(p place) (digest.Digest, error) {
+		return c.getFile(ctx, p, name, f.Path, w)
+	})
+}
+
+// identify returns the sha256 of what w names, which it gets from the first
+// place that has it unless it is there already.
+func (c *Client) identify(ctx context.Context, name string, places []place, w want, get func(place) (digest.Digest, error)) (d digest.Digest, err error) {
+	if w.sha256.IsZero() && len(w.sha512) != sha512.Size {
+		return d, fmt.Errorf("internal error: %s without a digest", name)
+	}
+	if d, ok := c.known(w); ok {
+		return d, nil
+	}
+	if c.opt.Offline {
+		return d, missingOffline(name)
+	}
+	err = c.try(ctx, name, places, func(p place) (err error) {
+		d, err = get(p)
 		return err
 	})
 	if err != nil {
-		return digest.Digest{}, midUpdate(name, err)
+		return digest.Digest{}, err
 	}
 	if w.sha256.IsZero() {
 		c.remember512(w, d)

@@ -97,7 +97,7 @@ func (a *assembly) readInputs(ctx context.Context, chains []chain) error {
 				}
 				content, err := a.readInput(ctx, in)
 				if err != nil {
-					return fmt.Errorf("%s: %w", in.Path, err)
+					return err
 				}
 				a.inputs[in] = content
 			}
@@ -116,8 +116,10 @@ func (a *assembly) readInput(ctx context.Context, in specs.Input) (rootfs.Conten
 		return rootfs.Content{}, err
 	}
 	defer r.Close()
-	_, err = io.Copy(io.NewOffsetWriter(scratch, 0), digest.NewReader(r, in.SHA256, in.Size))
-	return rootfs.Section(scratch, 0, in.Size), err
+	if _, err := io.Copy(io.NewOffsetWriter(scratch, 0), digest.NewReader(r, in.SHA256, in.Size)); err != nil {
+		return rootfs.Content{}, fmt.Errorf("%s: %w", in.Path, err)
+	}
+	return rootfs.Section(scratch, 0, in.Size), nil
 }
 
 // input returns a local file that was read.

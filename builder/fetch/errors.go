@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -92,6 +93,10 @@ func exhausted(name string, failures []error) error {
 		e.Hint = "name a mirror with --mirror or BASAL_DEBIAN_MIRROR"
 	case errors.Is(cause, errHTML):
 		e.Hint = "a proxy or a login page seems to answer in the place of the mirror"
+	case errors.Is(cause, digest.ErrMismatch):
+		e.Hint = "these are not the bytes that were signed for; name another mirror with --mirror or BASAL_DEBIAN_MIRROR"
+	case !slices.ContainsFunc(failures, func(f error) bool { return !is[refused](f) }):
+		e.Hint = "check the names in the spec, run basal lock if the version has moved on, or name another mirror with --mirror or BASAL_DEBIAN_MIRROR"
 	default:
 		e.Hint = "check the network, or name another mirror with --mirror or BASAL_DEBIAN_MIRROR"
 	}

@@ -52,10 +52,7 @@ func makeStage(t target) (*stage, error) {
 	} else {
 		s.file, err = makeDir(filepath.Dir(t.path), stagePrefix(t)+"*")
 	}
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return nil, nil
-	case err != nil:
+	if s.file == nil || err != nil {
 		return nil, err
 	}
 	s.path = s.file.Name()
@@ -73,15 +70,20 @@ func makeStage(t target) (*stage, error) {
 	return s, nil
 }
 
+// makeDir returns nil when another run removed the directory at once.
 func makeDir(parent, pattern string) (*os.File, error) {
 	path, err := os.MkdirTemp(parent, pattern)
 	if err != nil {
 		return nil, err
 	}
-	if err := os.Chmod(path, dirMode); err != nil {
-		return nil, err
+	var f *os.File
+	if err = os.Chmod(path, dirMode); err == nil {
+		f, err = os.Open(path)
 	}
-	return os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	return f, err
 }
 
 func flock(f *os.File) error { return unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB) }

@@ -113,20 +113,25 @@ func (f imageFolder) current() (*specs.Lock, error) {
 	return lock, nil
 }
 
-// parent returns the folder that spec extends, relative to f.
+// parent returns the folder that spec extends: a path is relative to f, and a
+// name is that of an embedded image, wherever basal runs.
 func (f imageFolder) parent(spec *specs.Spec) (imageFolder, error) {
 	ref := spec.Extends
-	if strings.HasPrefix(ref, ".") && f.dir != "" {
-		dir := filepath.Join(f.dir, filepath.FromSlash(ref))
-		if parent, ok := openFolder(dir); ok {
-			return parent, nil
+	if name := path.Base(ref); !strings.ContainsAny(ref, "./") || f.dir == "" {
+		if embedded, ok := images.Open(name); ok {
+			return imageFolder{embedded, "embedded " + name, ""}, nil
 		}
-		return imageFolder{}, diag.Usagef("%s: extends %s: no %s in %s", f.file(specName), ref, specName, dir)
+		return imageFolder{}, diag.Usagef("%s: extends %s: no embedded image has that name", f.file(specName), ref).
+			WithHint("basal list shows them; a folder begins with ./ or ../")
 	}
-	if strings.HasPrefix(ref, ".") { // between embedded images
-		return findImage(path.Base(ref))
+	dir := filepath.FromSlash(ref)
+	if !filepath.IsAbs(dir) {
+		dir = filepath.Join(f.dir, dir)
 	}
-	return findImage(ref)
+	if parent, ok := openFolder(dir); ok {
+		return parent, nil
+	}
+	return imageFolder{}, diag.Usagef("%s: extends %s: no %s in %s", f.file(specName), ref, specName, dir)
 }
 
 // folders returns the folders of f and of everything that it extends.

@@ -5,8 +5,6 @@ import (
 	"os"
 	"sync"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/basal-project/basal/builder"
 )
 
@@ -100,13 +98,9 @@ func (s *spool) Close() error {
 	return s.file.Close()
 }
 
-// unnamed opens a file in the folder for temporary files that never has a name,
-// or, where that is not possible, loses it at once.
-func unnamed() (*os.File, error) {
-	fd, err := unix.Open(os.TempDir(), unix.O_TMPFILE|unix.O_RDWR|unix.O_CLOEXEC, 0o600)
-	if err == nil {
-		return os.NewFile(uintptr(fd), "scratch"), nil
-	}
+// named opens a file in the folder for temporary files and takes its name away
+// at once.
+func named() (*os.File, error) {
 	f, err := os.CreateTemp("", "basal-*")
 	if err != nil {
 		return nil, err

@@ -10,6 +10,7 @@ import (
 
 	"github.com/basal-project/basal/builder/cache"
 	"github.com/basal-project/basal/builder/fetch"
+	"github.com/basal-project/basal/internal/diag"
 )
 
 // sourceFlags are the options of every command that needs inputs.
@@ -26,6 +27,9 @@ func (f *sourceFlags) add(cmd *cobra.Command) {
 	cmd.Flags().BoolVar(&f.offline, "offline", false, "never use the network")
 	cmd.Flags().StringVar(&f.progress, "progress", "auto", "auto, bar, plain or none")
 }
+
+// mirrorVariable has mirrors, with spaces between, for when no option names any.
+const mirrorVariable = "BASAL_DEBIAN_MIRROR"
 
 // source is an open cache and a client that fills it.
 type source struct {
@@ -68,13 +72,18 @@ func (f *sourceFlags) open(cmd *cobra.Command, local []fs.FS) (*source, error) {
 }
 
 func (f *sourceFlags) findMirrors() (fetch.Mirrors, error) {
-	if len(f.mirrors) > 0 {
-		return fetch.ParseMirrors(f.mirrors)
+	from, list := "--mirror", f.mirrors
+	if len(list) == 0 {
+		from, list = mirrorVariable, strings.Fields(os.Getenv(mirrorVariable))
 	}
-	if env := strings.Fields(os.Getenv("BASAL_DEBIAN_MIRROR")); len(env) > 0 {
-		return fetch.ParseMirrors(env)
+	if len(list) == 0 {
+		return fetch.AptMirrors("/"), nil
 	}
-	return fetch.AptMirrors("/"), nil
+	mirrors, err := fetch.ParseMirrors(list)
+	if err != nil {
+		return mirrors, diag.Usagef("%s: %w", from, err)
+	}
+	return mirrors, nil
 }
 
 // close ends the progress display, and says when the cache was of no use.

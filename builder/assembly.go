@@ -113,9 +113,6 @@ func (a *assembly) layers(ctx context.Context, chains []chain) (map[digest.Diges
 
 // compose makes the file systems of the chains.
 func (a *assembly) compose(ctx context.Context, chains []chain) error {
-	if err := a.readInputs(ctx, chains); err != nil {
-		return err
-	}
 	if err := a.readPackages(ctx, chains); err != nil {
 		return err
 	}

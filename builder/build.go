@@ -72,6 +72,9 @@ func Build(ctx context.Context, lock *specs.Lock, src Source, opt Options) (*Res
 	}
 	a := newAssembly(src, opt)
 	defer a.close()
+	if err := a.readInputs(ctx, chains); err != nil { // also when all layers are remembered: a file that was edited is an error
+		return nil, err
+	}
 	layers, err := a.layers(ctx, chains)
 	if err != nil {
 		return nil, err
@@ -138,6 +141,9 @@ func Visit(ctx context.Context, lock *specs.Lock, src Source, opt Options, visit
 	}
 	a := newAssembly(src, opt)
 	defer a.close()
+	if err := a.readInputs(ctx, chains); err != nil {
+		return err
+	}
 	if err := a.compose(ctx, chains); err != nil {
 		return err
 	}
@@ -179,7 +185,7 @@ func selection(lock *specs.Lock, opt Options) ([]specs.Platform, []string, error
 		}
 	}
 	if len(opt.Variants) > 0 {
-		variants = opt.Variants
+		variants = slices.DeleteFunc(variants, func(v string) bool { return !slices.Contains(opt.Variants, v) })
 	}
 	return platforms, variants, nil
 }

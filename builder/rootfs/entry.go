@@ -10,8 +10,10 @@ import (
 	"strings"
 )
 
+// Kind is what an entry is. The set is closed.
 type Kind uint8
 
+// The kinds. The zero value is invalid.
 const (
 	Dir Kind = iota + 1
 	File
@@ -19,6 +21,7 @@ const (
 	Hardlink
 )
 
+// String returns the kind's name as it stands in messages and in tree texts.
 func (k Kind) String() string {
 	switch k {
 	case Dir:
@@ -33,6 +36,7 @@ func (k Kind) String() string {
 	return "invalid"
 }
 
+// Entry is one name in the file system.
 type Entry struct {
 	Path    string   // clean, relative, no leading or trailing slash: etc/passwd
 	Kind    Kind     //
@@ -44,6 +48,7 @@ type Entry struct {
 	Origins []string // the inputs that put it here, e.g. "deb:tzdata"; shared between entries, never changed
 }
 
+// Check reports whether e alone is a valid entry.
 func Check(e Entry) error {
 	if err := CheckPath(e.Path); err != nil {
 		return fmt.Errorf("%w (from %s)", err, From(e.Origins))
@@ -70,6 +75,7 @@ func Check(e Entry) error {
 	return nil
 }
 
+// Equal reports whether a and b, at one path, are the same thing.
 func Equal(a, b Entry) (bool, error) {
 	if a.Kind != b.Kind || a.Mode != b.Mode || a.UID != b.UID || a.GID != b.GID || a.Link != b.Link {
 		return false, nil
@@ -87,6 +93,7 @@ func describe(e Entry) string {
 	return fmt.Sprintf("a %s (mode %04o, %d:%d)", e.Kind, e.Mode, e.UID, e.GID)
 }
 
+// From joins origins for a message.
 func From(origins []string) string {
 	if len(origins) == 0 {
 		return "an unnamed input"

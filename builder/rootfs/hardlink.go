@@ -4,11 +4,16 @@ import (
 	"slices"
 )
 
+// inode is what the names of one hard-linked file share. That the bytes are part
+// of it keeps a name with the file it was made for, also when another input, or
+// the spec, puts another file where the link leads.
 type inode struct {
 	path    string
 	content Content
 }
 
+// settleHardlinks makes the first name of each hard-linked file the File, also
+// when the name that used to carry the bytes is gone.
 func settleHardlinks(entries []Entry) {
 	groups := map[inode][]*Entry{}
 	for i := range entries {

@@ -6,6 +6,8 @@ import (
 	"strings"
 )
 
+// Compare is the order of a Tree and of a layer: bytewise by path with '/'
+// lowest, so that a directory's content follows it directly.
 func Compare(a, b string) int {
 	for i := range min(len(a), len(b)) {
 		if a[i] == b[i] {
@@ -24,6 +26,8 @@ func Compare(a, b string) int {
 	return len(a) - len(b)
 }
 
+// CheckPath reports whether p can name an entry: relative, clean, not the root,
+// no "..", no NUL, and no ".wh." name, which a layer would read as a deletion.
 func CheckPath(p string) error {
 	if p == "" || p == "." {
 		return errors.New("the root itself is not an entry")
@@ -47,6 +51,7 @@ func CheckPath(p string) error {
 	return nil
 }
 
+// Parent returns the directory that holds p, "" for a top-level name.
 func Parent(p string) string {
 	if i := strings.LastIndexByte(p, '/'); i >= 0 {
 		return p[:i]

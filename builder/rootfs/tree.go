@@ -6,10 +6,21 @@ import (
 	"slices"
 )
 
+// ErrConflict says that two inputs want different things at one path.
 var ErrConflict = errors.New("conflicting entries")
 
+// Tree is a set of entries with clean, distinct paths, in order. Parents of an
+// entry are directories if they are present; WithParents adds those that are
+// not. The zero value is the empty tree.
 type Tree struct{ entries []Entry }
 
+// New returns the tree of the given entries, whose order does not matter.
+// Entries at one path that are equal in kind, mode, owner, link and content
+// become one with the origins of all; others are errors that wrap ErrConflict
+// and name both origins.
+//
+// Of the names of a hard-linked file, the first in order becomes the File and
+// carries the bytes; the others lead to it.
 func New(entries []Entry) (Tree, error) {
 	sorted := slices.Clone(entries)
 	settleHardlinks(sorted)
@@ -39,6 +50,8 @@ func New(entries []Entry) (Tree, error) {
 	return t, t.checkShape()
 }
 
+// checkShape refuses entries below anything but a directory, and hard links
+// that do not lead to a file of the tree.
 func (t Tree) checkShape() error {
 	checked := "" // the directory of the entry before: neighbours share it
 	for _, e := range t.entries {
@@ -57,6 +70,8 @@ func (t Tree) checkShape() error {
 	return nil
 }
 
+// checkParents looks at the nearest parent of e that t has; that one was
+// checked itself.
 func (t Tree) checkParents(e Entry, dir string) error {
 	for ; dir != ""; dir = Parent(dir) {
 		if p, ok := t.Lookup(dir); ok {
@@ -86,8 +101,10 @@ func union(a, b []string) []string {
 	return out
 }
 
+// Len returns the number of entries.
 func (t Tree) Len() int { return len(t.entries) }
 
+// Size returns the number of bytes in all files.
 func (t Tree) Size() int64 {
 	var n int64
 	for _, e := range t.entries {
@@ -98,8 +115,10 @@ func (t Tree) Size() int64 {
 	return n
 }
 
+// All yields the entries in order.
 func (t Tree) All() func(yield func(Entry) bool) { return slices.Values(t.entries) }
 
+// Lookup returns the entry at path.
 func (t Tree) Lookup(path string) (Entry, bool) {
 	i, ok := slices.BinarySearchFunc(t.entries, path, func(e Entry, p string) int { return Compare(e.Path, p) })
 	if !ok {
@@ -108,6 +127,8 @@ func (t Tree) Lookup(path string) (Entry, bool) {
 	return t.entries[i], true
 }
 
+// Map returns the tree of f's results: f may change an entry, or drop it by
+// returning false. Changed entries are checked like those of New.
 func (t Tree) Map(f func(Entry) (Entry, bool)) (Tree, error) {
 	out := make([]Entry, 0, len(t.entries))
 	for _, e := range t.entries {
@@ -118,6 +139,7 @@ func (t Tree) Map(f func(Entry) (Entry, bool)) (Tree, error) {
 	return New(out)
 }
 
+// Merge returns the union of the trees, as New does for their entries.
 func Merge(trees ...Tree) (Tree, error) {
 	var all []Entry
 	for _, t := range trees {
@@ -126,6 +148,7 @@ func Merge(trees ...Tree) (Tree, error) {
 	return New(all)
 }
 
+// WithParents returns t with every missing parent directory, as dir makes it.
 func (t Tree) WithParents(dir func(path string, child Entry) Entry) (Tree, error) {
 	var missing []Entry
 	seen := map[string]bool{}

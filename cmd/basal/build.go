@@ -24,6 +24,7 @@ type buildFlags struct {
 	platforms []string
 	variants  []string
 	noCache   bool
+	locked    bool
 	json      bool
 }
 
@@ -47,11 +48,11 @@ Standard output has a line for each variant: the index digest and the tag.`,
 		RunE: func(cmd *cobra.Command, args []string) error { return runBuild(cmd, args[0], f) },
 	}
 	f.sourceFlags.add(cmd)
-	cmd.Flags().StringVarP(&f.output, "output", "o", "", "a folder, or an archive if it ends in .tar")
-	cmd.Flags().StringSliceVar(&f.platforms, "platform", nil, "build only these platforms, e.g. linux/arm64")
-	cmd.Flags().StringSliceVar(&f.variants, "variant", nil, "build only these variants")
+	cmd.Flags().StringVarP(&f.output, "output", "o", "", "a folder, or an archive if `PATH` ends in .tar")
+	cmd.Flags().StringSliceVar(&f.platforms, "platform", nil, "build only this `platform`, e.g. linux/arm64; may be repeated")
+	cmd.Flags().StringSliceVar(&f.variants, "variant", nil, "build only this `variant`; may be repeated")
 	cmd.Flags().BoolVar(&f.noCache, "no-cache", false, "make every layer anew and remember none; inputs still come from the cache")
-	cmd.Flags().Bool("locked", true, "fail when the lock is not current; build always does")
+	cmd.Flags().BoolVar(&f.locked, "locked", true, "fail when the lock is not current; there is no other way to build")
 	asJSON(cmd, &f.json)
 	return cmd
 }
@@ -59,6 +60,9 @@ Standard output has a line for each variant: the index digest and the tag.`,
 func runBuild(cmd *cobra.Command, arg string, f buildFlags) error {
 	if f.output == "" {
 		return diag.Usagef("basal build wants an output").WithHint("for example: basal build %s -o out/%s", arg, arg)
+	}
+	if !f.locked {
+		return diag.Usagef("basal build has no --locked=false: it builds what the lock says").WithHint("basal lock %s makes the lock current", arg)
 	}
 	platforms, err := parsePlatforms(f.platforms)
 	if err != nil {

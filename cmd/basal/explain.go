@@ -90,8 +90,8 @@ signed that; or the part of the spec, or the rule, that made it.`,
 		},
 	}
 	f.add(cmd)
-	cmd.Flags().StringVar(&platform, "platform", "", "a platform (default the first of the lock)")
-	cmd.Flags().StringVar(&variant, "variant", specs.Latest, "a variant")
+	cmd.Flags().StringVar(&platform, "platform", "", "look at this `platform` (default the first of the lock)")
+	cmd.Flags().StringVar(&variant, "variant", specs.Latest, "look at this `variant`")
 	asJSON(cmd, &json)
 	return cmd
 }

@@ -36,7 +36,7 @@ local files.`,
 		},
 	}
 	f.add(cmd)
-	cmd.Flags().StringVarP(&output, "output", "o", "", "a folder for the inputs")
+	cmd.Flags().StringVarP(&output, "output", "o", "", "a `folder` for the inputs")
 	return cmd
 }
 

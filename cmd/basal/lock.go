@@ -61,7 +61,7 @@ in the cache.`,
 		},
 	}
 	f.sourceFlags.add(cmd)
-	cmd.Flags().StringSliceVar(&f.platforms, "platform", nil, "lock only these platforms anew; the others stay as they are")
+	cmd.Flags().StringSliceVar(&f.platforms, "platform", nil, "lock only this `platform` anew, the others stay as they are; may be repeated")
 	cmd.Flags().BoolVar(&f.addMissing, "add-missing", false, "write the packages that unmet dependencies need into image.yaml")
 	cmd.Flags().BoolVar(&f.verify, "verify", false, "check the lock against the signed release files in the cache, offline")
 	cmd.Flags().BoolVar(&f.check, "check", false, "write nothing; fail when the lock would change")
@@ -198,6 +198,11 @@ func saveLock(cmd *cobra.Command, folder imageFolder, before, after *specs.Lock,
 		return err
 	}
 	changed := !bytes.Equal(old, b)
+	if changed && !f.check {
+		if err := writeFile(filepath.Join(folder.dir, lockName), b, 0o644); err != nil {
+			return err
+		}
+	}
 	changes := locking.Changes(before, after)
 	if f.json {
 		err = printJSON(cmd, struct {
@@ -208,13 +213,10 @@ func saveLock(cmd *cobra.Command, folder imageFolder, before, after *specs.Lock,
 	} else {
 		err = printChanges(cmd.OutOrStdout(), folder.file(lockName), changed, changes, len(after.Platforms))
 	}
-	if err != nil || !changed {
-		return err
-	}
-	if f.check {
+	if err == nil && changed && f.check {
 		return diag.Failedf("%s is not current", folder.file(lockName)).WithHint("run: basal lock %s", folder.place)
 	}
-	return writeFile(filepath.Join(folder.dir, lockName), b, 0o644)
+	return err
 }
 
 func printChanges(w io.Writer, file string, changed bool, changes []locking.Change, platforms int) error {

@@ -75,10 +75,27 @@ evaluated (network, registry), 4 digests diverge.`,
 	}
 	root.SetFlagErrorFunc(flagError)
 	root.CompletionOptions.DisableDefaultCmd = true
+	root.SetHelpCommand(newHelp())
 	root.AddCommand(
 		newLock(), newBuild(), newFetch(), newList(), newDiff(), newExplain(), newFormat(), newVersion(), newMan(), newCompletion(),
 	)
 	return root
+}
+
+func newHelp() *cobra.Command {
+	return &cobra.Command{
+		Use:     "help [COMMAND]",
+		Short:   "Show the help of a command",
+		Example: "  basal help build",
+		Args:    arguments(0, 1, "at most one COMMAND"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			found, _, err := cmd.Root().Find(args)
+			if err != nil || len(args) > 0 && found == cmd.Root() {
+				return unknownCommand(cmd.Root(), args[0])
+			}
+			return found.Help()
+		},
+	}
 }
 
 func unknownCommand(cmd *cobra.Command, name string) error {

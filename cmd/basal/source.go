@@ -22,10 +22,10 @@ type sourceFlags struct {
 }
 
 func (f *sourceFlags) add(cmd *cobra.Command) {
-	cmd.Flags().StringArrayVar(&f.mirrors, "mirror", nil, "a Debian mirror, [NAME=]URL; may be repeated (default $BASAL_DEBIAN_MIRROR, else this machine's apt sources)")
-	cmd.Flags().StringVar(&f.inputs, "inputs", "", "a folder made by basal fetch, looked at after the cache")
+	cmd.Flags().StringArrayVar(&f.mirrors, "mirror", nil, "a Debian mirror, `[NAME=]URL`; may be repeated (default $BASAL_DEBIAN_MIRROR, else this machine's apt sources)")
+	cmd.Flags().StringVar(&f.inputs, "inputs", "", "a `folder` made by basal fetch, looked at after the cache")
 	cmd.Flags().BoolVar(&f.offline, "offline", false, "never use the network")
-	cmd.Flags().StringVar(&f.progress, "progress", "auto", "auto, bar, plain or none")
+	cmd.Flags().StringVar(&f.progress, "progress", "auto", "`how` to show downloads: auto, bar, plain or none")
 }
 
 // mirrorVariable has mirrors, with spaces between, for when no option names any.

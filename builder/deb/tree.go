@@ -53,6 +53,9 @@ func readTree(r io.Reader, scratch io.ReaderAt, base int64, opt Options) (rootfs
 	if err := drain(in); err != nil {
 		return rootfs.Tree{}, nil, err
 	}
+	if len(t.refused) > 0 {
+		return rootfs.Tree{}, nil, refuseSetID(t.refused)
+	}
 	tree, err := rootfs.New(t.entries)
 	return tree, t.sums, err
 }
@@ -80,6 +83,7 @@ type treeReader struct {
 	entries []rootfs.Entry
 	at      map[string]int // index in entries, by path
 	names   int            // bytes of all names
+	refused []rootfs.Entry // setuid or setgid, and not allowed
 	sums    map[string][md5.Size]byte
 	hash    hash.Hash
 	buf     []byte
@@ -117,12 +121,24 @@ func (t *treeReader) add(h *tar.Header) error {
 	}
 	const setID = 0o6000
 	if e.Mode&setID != 0 && (t.allowSetID == nil || !t.allowSetID(path)) {
-		return diag.Failedf("mode %04o: setuid or setgid is refused unless the spec names the file", e.Mode).
-			WithHint("if the image needs it, add to the spec:\n  setuid: [/%s]", path)
+		t.refused = append(t.refused, e)
 	}
 	t.at[path] = len(t.entries)
 	t.entries = append(t.entries, e)
 	return nil
+}
+
+// refuseSetID names all of a package's setuid files at once, up to a number: who
+// wants one of them mostly wants the others.
+func refuseSetID(entries []rootfs.Entry) error {
+	const most = 32
+	var found, paths []string
+	for _, e := range entries[:min(len(entries), most)] {
+		found = append(found, fmt.Sprintf("/%s (mode %04o)", e.Path, e.Mode))
+		paths = append(paths, "/"+e.Path)
+	}
+	return diag.Failedf("setuid or setgid files are refused unless the spec names them: %s", strings.Join(found, ", ")).
+		WithHint("if the image needs them, add to the spec:\n  setuid: [%s]", strings.Join(paths, ", "))
 }
 
 // fill sets what depends on the kind.

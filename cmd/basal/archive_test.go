@@ -209,6 +209,7 @@ func hostile(d *debtest.Deb, what string) bool {
 		add(tar.Header{Name: "./dev/null", Typeflag: tar.TypeChar, Devmajor: 1, Devminor: 3}, "")
 	case "setuid":
 		add(tar.Header{Name: "./usr/bin/su", Mode: 0o4755}, "su")
+		add(tar.Header{Name: "./usr/bin/wall", Mode: 0o2755}, "wall")
 	case "twice":
 		add(tar.Header{Name: "./usr/share/twice"}, "1")
 		add(tar.Header{Name: "./usr/share/twice"}, "2")

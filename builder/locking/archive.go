@@ -28,8 +28,12 @@ type signedRelease struct {
 	file *fetch.Release
 }
 
-// fetchReleases brings the InRelease file of every suite and verifies it.
+// fetchReleases brings the InRelease file of every suite and verifies it. A spec
+// without packages asks nobody.
 func (m *maker) fetchReleases(ctx context.Context) error {
+	if !m.needsPackages() {
+		return nil
+	}
 	var errs []error
 	list, up := archives(m.Spec, m.Parent)
 	for _, a := range list {
@@ -128,15 +132,20 @@ func (m *maker) index(ctx context.Context, id suite, component, arch string) (sp
 	locked := specs.LockedIndex{
 		Archive: id.archive, Suite: id.name, Component: component, Path: file.Path, Size: file.Size, SHA256: sum,
 		Release: specs.LockedRelease{
-			Date: r.Date.Unix(), Keys: r.Keys, Size: int64(len(r.file.Bytes)), SHA256: r.file.SHA256,
+			Date: r.Date.Unix(), ValidUntil: validUntil(r.Release), Keys: r.Keys, Size: int64(len(r.file.Bytes)), SHA256: r.file.SHA256,
 		},
-	}
-	if !r.ValidUntil.IsZero() {
-		locked.Release.ValidUntil = r.ValidUntil.Unix()
 	}
 	slim := resolve.Index{Archive: id.archive, Suite: id.name, Component: component}
 	slim.Open = func() (io.ReadCloser, error) { return m.openSlim(ctx, want.Artifact(sum), file.Format) }
 	return locked, slim, nil
+}
+
+// validUntil returns the end of r in seconds since 1970, 0 when it has none.
+func validUntil(r *debian.Release) int64 {
+	if r.ValidUntil.IsZero() {
+		return 0
+	}
+	return r.ValidUntil.Unix()
 }
 
 // slimKind is where the cache remembers the slim form of an index: a digest and

@@ -10,6 +10,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/basal-project/basal/builder"
@@ -57,18 +58,56 @@ func (req Request) archives() []specs.Archive {
 	return list
 }
 
+// checkPlatforms refuses platforms that are asked for and not in the spec, and
+// those of the spec that the parent has not locked.
+func (req Request) checkPlatforms() error {
+	for _, p := range req.Platforms {
+		if !slices.Contains(req.Spec.Platforms, p) {
+			return diag.Usagef("%s: %s is not one of its platforms", req.File, p)
+		}
+	}
+	if req.Parent == nil {
+		return nil
+	}
+	var missing, has []string
+	for _, section := range req.Parent.Platforms {
+		has = append(has, section.Platform.String())
+	}
+	for _, p := range req.Spec.Platforms {
+		if _, ok := req.Parent.Platform(p); !ok {
+			missing = append(missing, p.String())
+		}
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	return diag.Usagef("%s: the lock of %s, which it extends, has no %s", req.File, req.Parent.Spec.Name, strings.Join(missing, ", ")).
+		WithHint("it has %s; lock the parent for the others first, or leave them out of platforms", strings.Join(has, ", "))
+}
+
 // maker makes one lock.
 type maker struct {
 	Request
 	client   *fetch.Client
 	cache    *cache.Cache
 	releases map[suite]*signedRelease
+	scripts  map[specs.Waiver]bool // the waivers of scripts that a package has
+}
+
+func newMaker(client *fetch.Client, req Request) (*maker, error) {
+	if err := req.checkPlatforms(); err != nil {
+		return nil, err
+	}
+	return &maker{Request: req, client: client, cache: client.Cache(), releases: map[suite]*signedRelease{}, scripts: map[specs.Waiver]bool{}}, nil
 }
 
 // Make returns the lock of a spec. Faults of the spec are errors with exit code
 // 2, those of the network have 3.
 func Make(ctx context.Context, client *fetch.Client, req Request) (*specs.Lock, error) {
-	m := &maker{Request: req, client: client, cache: client.Cache(), releases: map[suite]*signedRelease{}}
+	m, err := newMaker(client, req)
+	if err != nil {
+		return nil, err
+	}
 	lock := &specs.Lock{
 		Version: specs.FormatVersion,
 		Recipe:  builder.Recipe,
@@ -76,7 +115,6 @@ func Make(ctx context.Context, client *fetch.Client, req Request) (*specs.Lock, 
 		Spec:    *req.Spec,
 		Extends: req.Parent,
 	}
-	var err error
 	if lock.Inputs, err = m.inputs(); err != nil {
 		return nil, err
 	}
@@ -97,7 +135,10 @@ func Make(ctx context.Context, client *fetch.Client, req Request) (*specs.Lock, 
 // and to the patch of each variant, so that no dependency is unmet: by the
 // variant's name, specs.Latest for the image.
 func Missing(ctx context.Context, client *fetch.Client, req Request) (map[string][]string, error) {
-	m := &maker{Request: req, client: client, cache: client.Cache(), releases: map[suite]*signedRelease{}}
+	m, err := newMaker(client, req)
+	if err != nil {
+		return nil, err
+	}
 	if err := m.fetchReleases(ctx); err != nil {
 		return nil, err
 	}
@@ -163,7 +204,7 @@ func (m *maker) sections(ctx context.Context) ([]specs.LockedPlatform, error) {
 		}
 		out[i] = section
 	}
-	return out, nil
+	return out, m.unusedScripts()
 }
 
 func (m *maker) kept(p specs.Platform) (*specs.LockedPlatform, error) {

@@ -8,9 +8,9 @@ import (
 
 	"github.com/basal-project/basal/builder/compose"
 	"github.com/basal-project/basal/builder/deb"
+	"github.com/basal-project/basal/builder/fetch"
 	"github.com/basal-project/basal/builder/layer"
 	"github.com/basal-project/basal/builder/resolve"
-	"github.com/basal-project/basal/internal/diag"
 	"github.com/basal-project/basal/internal/digest"
 	"github.com/basal-project/basal/specs"
 )
@@ -40,13 +40,9 @@ type part struct {
 func (m *maker) resolver(ctx context.Context, p specs.Platform) (*resolver, error) {
 	r := &resolver{maker: m, platform: p, epoch: layer.Epoch}
 	if m.Parent != nil {
-		section, ok := m.Parent.Platform(p)
-		if !ok {
-			return nil, diag.Usagef("%s: %s, which it extends, has no platform %s", m.File, m.Parent.Spec.Name, p)
-		}
-		r.epoch = section.Epoch
 		for l := m.Parent; l != nil; l = l.Extends {
 			if section, ok := l.Platform(p); ok {
+				r.epoch = max(r.epoch, section.Epoch)
 				r.present = append(r.present, installed(l, section)...)
 			}
 		}
@@ -168,17 +164,13 @@ func (m *maker) finish(ctx context.Context, r *resolver) (specs.LockedPlatform, 
 		}
 		section.Packages = append(section.Packages, r.found[i].LockedPackage)
 	}
-	var artifacts []specs.Artifact
-	for _, p := range section.Packages {
-		artifacts = append(artifacts, section.Artifact(p))
-	}
-	if err := m.client.All(ctx, artifacts, downloads); err != nil {
+	if err := m.fetchPackages(ctx, r, &section); err != nil {
 		return section, err
 	}
 	newest := int64(0)
 	var faults []error
-	for i, p := range section.Packages {
-		meta, err := m.readMeta(ctx, artifacts[i], p)
+	for _, p := range section.Packages {
+		meta, err := m.readMeta(ctx, section.Artifact(p), p)
 		if err != nil {
 			return section, err
 		}
@@ -186,6 +178,7 @@ func (m *maker) finish(ctx context.Context, r *resolver) (specs.LockedPlatform, 
 		if p.Name == compose.BundlePackage && !names(m.Spec, p.Name) {
 			continue // only its certificates are used
 		}
+		m.noteScripts(p.Name, meta)
 		if err := resolve.CheckScripts(p.Name, meta.Scripts, meta.Triggers, m.waivers()); err != nil {
 			faults = append(faults, err)
 		}
@@ -202,6 +195,27 @@ func (m *maker) finish(ctx context.Context, r *resolver) (specs.LockedPlatform, 
 	return section, nil
 }
 
+// fetchPackages brings all packages into the cache. Those that the archive lists
+// by sha512 alone get the sha256 of the bytes that have it.
+func (m *maker) fetchPackages(ctx context.Context, r *resolver, section *specs.LockedPlatform) error {
+	var artifacts []specs.Artifact
+	for i := range section.Packages {
+		p := &section.Packages[i]
+		a := section.Artifact(*p)
+		if !p.SHA256.IsZero() {
+			artifacts = append(artifacts, a)
+			continue
+		}
+		j := slices.IndexFunc(r.found, func(f resolve.Package) bool { return f.Name == p.Name })
+		var err error
+		p.SHA256, err = m.client.Find(ctx, fetch.File{Archive: a.Archive, Path: a.Path, Size: a.Size, SHA512: r.found[j].SHA512[:], Date: a.Date})
+		if err != nil {
+			return err
+		}
+	}
+	return m.client.All(ctx, artifacts, downloads)
+}
+
 func (m *maker) readMeta(ctx context.Context, a specs.Artifact, p specs.LockedPackage) (*deb.Meta, error) {
 	f, err := m.client.Open(ctx, a)
 	if err != nil {
@@ -216,13 +230,4 @@ func (m *maker) readMeta(ctx context.Context, a specs.Artifact, p specs.LockedPa
 		return nil, fmt.Errorf("package %s %s (%s) calls itself %s %s (%s)", p.Name, p.Version, p.Architecture, meta.Name, meta.Version, meta.Architecture)
 	}
 	return meta, nil
-}
-
-// waivers returns those of the image and of all patches.
-func (m *maker) waivers() []specs.Waiver {
-	all := slices.Clone(m.Spec.Waive)
-	for _, name := range m.Spec.VariantNames() {
-		all = append(all, m.Spec.Variants[name].Waive...)
-	}
-	return all
 }

@@ -2,9 +2,12 @@ package locking
 
 import (
 	"context"
+	"crypto/sha512"
+	"encoding/hex"
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 
 	"golang.org/x/sync/errgroup"
 
@@ -111,8 +114,8 @@ func verifyRelease(ix specs.LockedIndex, p specs.Platform, keys []byte, open Ope
 	if ix.Suite != release.Suite && ix.Suite != release.Codename {
 		return diag.Failedf("InRelease is of suite %s (%s)", release.Codename, release.Suite)
 	}
-	if release.Date.Unix() != ix.Release.Date || !slices.Equal(release.Keys, ix.Release.Keys) {
-		return diag.Failedf("the lock has another date, or other keys, than InRelease")
+	if release.Date.Unix() != ix.Release.Date || validUntil(release) != ix.Release.ValidUntil || !slices.Equal(release.Keys, ix.Release.Keys) {
+		return diag.Failedf("the lock has other dates, or other keys, than InRelease")
 	}
 	file, err := release.Packages(ix.Component, p.Debian())
 	if err != nil {
@@ -129,7 +132,7 @@ func verifyRelease(ix specs.LockedIndex, p specs.Platform, keys []byte, open Ope
 		return err
 	}
 	defer index.Close()
-	if _, err := io.Copy(io.Discard, file.Checksums.NewReader(index)); err != nil {
+	if _, err := io.Copy(io.Discard, file.Checksums.NewReader(digest.NewReader(index, ix.SHA256, ix.Size))); err != nil {
 		return fmt.Errorf("%s: %w", ix.Path, err)
 	}
 	return nil
@@ -142,7 +145,8 @@ func verifyPackages(ix specs.LockedIndex, wanted []specs.LockedPackage, open Ope
 		return err
 	}
 	defer r.Close()
-	text, err := unpack(digest.NewReader(r, ix.SHA256, ix.Size), formatOf(ix.Path))
+	file := digest.NewReader(r, ix.SHA256, ix.Size)
+	text, err := unpack(file, formatOf(ix.Path))
 	if err != nil {
 		return err
 	}
@@ -154,12 +158,24 @@ func verifyPackages(ix specs.LockedIndex, wanted []specs.LockedPackage, open Ope
 	for stanzas.Scan() {
 		s := stanzas.Stanza()
 		pkg, ok := left[string(s.Get("Package"))]
-		if ok && string(s.Get("Version")) == pkg.Version && string(s.Get("Architecture")) == pkg.Architecture &&
-			string(s.Get("Filename")) == pkg.Path && string(s.Get("Size")) == fmt.Sprint(pkg.Size) && string(s.Get("SHA256")) == pkg.SHA256.Hex() {
-			delete(left, pkg.Name)
+		if ok && string(s.Get("Version")) == pkg.Version && string(s.Get("Architecture")) == pkg.Architecture && sourceOf(s) == pkg.Source &&
+			string(s.Get("Filename")) == pkg.Path && string(s.Get("Size")) == fmt.Sprint(pkg.Size) {
+			same, err := listsBytes(s, pkg, open)
+			if err != nil {
+				return err
+			}
+			if same {
+				delete(left, pkg.Name)
+			}
 		}
 	}
-	if err := stanzas.Err(); err != nil {
+	// The file is read to its end whatever became of it: a wrong digest explains
+	// what could not be unpacked.
+	_, err = io.Copy(io.Discard, file)
+	if err == nil {
+		err = stanzas.Err()
+	}
+	if err != nil {
 		return fmt.Errorf("%s: %w", ix.Path, err)
 	}
 	for _, pkg := range wanted {
@@ -168,4 +184,32 @@ func verifyPackages(ix specs.LockedIndex, wanted []specs.LockedPackage, open Ope
 		}
 	}
 	return nil
+}
+
+// sourceOf returns the name of the source package: Source may add a version in
+// parentheses, and is absent when the name is the package's own.
+func sourceOf(s *debian.Stanza) string {
+	if words := strings.Fields(string(s.Get("Source"))); len(words) > 0 {
+		return words[0]
+	}
+	return string(s.Get("Package"))
+}
+
+// listsBytes reports whether a stanza lists the .deb that the lock names. An
+// archive that has only its sha512 lists it by that, so the .deb itself must be
+// at hand.
+func listsBytes(s *debian.Stanza, pkg specs.LockedPackage, open Opener) (bool, error) {
+	if sum := s.Get("SHA256"); len(sum) > 0 {
+		return string(sum) == pkg.SHA256.Hex(), nil
+	}
+	r, err := open(pkg.SHA256, pkg.Size)
+	if err != nil {
+		return false, err
+	}
+	defer r.Close()
+	h := sha512.New()
+	if _, err := io.Copy(h, digest.NewReader(r, pkg.SHA256, pkg.Size)); err != nil {
+		return false, fmt.Errorf("package %s %s: %w", pkg.Name, pkg.Version, err)
+	}
+	return string(s.Get("SHA512")) == hex.EncodeToString(h.Sum(nil)), nil
 }

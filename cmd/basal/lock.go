@@ -2,12 +2,9 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"fmt"
 	"io"
-	"io/fs"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -15,10 +12,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/basal-project/basal/builder/debian"
 	"github.com/basal-project/basal/builder/locking"
 	"github.com/basal-project/basal/internal/diag"
-	"github.com/basal-project/basal/internal/digest"
 	"github.com/basal-project/basal/specs"
 )
 
@@ -144,49 +139,6 @@ func lockRequest(folder imageFolder, f lockFlags) (locking.Request, error) {
 	return req, err
 }
 
-// keyringOf returns the keys that signed-by names in f's spec, or in the spec so
-// many levels up.
-func (f imageFolder) keyringOf(up int, signedBy string) ([]byte, error) {
-	for range up {
-		spec, err := f.spec()
-		if err != nil {
-			return nil, err
-		}
-		if f, err = f.parent(spec); err != nil {
-			return nil, err
-		}
-	}
-	return f.keyring(signedBy)
-}
-
-// keyring returns the keys that signed-by names: an embedded keyring, or a file.
-func (f imageFolder) keyring(signedBy string) ([]byte, error) {
-	if !strings.ContainsAny(signedBy, "./") {
-		if keys, ok := debian.Keyring(signedBy); ok {
-			return keys, nil
-		}
-		return nil, diag.Usagef("%s: signed-by %q: no such keyring", f.file(specName), signedBy).
-			WithHint("use %s, or a key file: ./archive.asc", strings.Join(debian.KeyringNames(), " or "))
-	}
-	var keys []byte
-	var err error
-	switch {
-	case filepath.IsAbs(signedBy):
-		keys, err = os.ReadFile(signedBy)
-	case f.dir != "":
-		keys, err = os.ReadFile(filepath.Join(f.dir, signedBy))
-	default:
-		keys, err = fs.ReadFile(f.FS, strings.TrimPrefix(signedBy, "./"))
-	}
-	if err == nil {
-		err = debian.CheckKeyring(keys)
-	}
-	if err != nil {
-		return nil, diag.Usagef("%s: signed-by: %w", f.file(specName), err)
-	}
-	return keys, nil
-}
-
 // saveLock writes the lock if it changed, and says what did.
 func saveLock(cmd *cobra.Command, folder imageFolder, before, after *specs.Lock, f lockFlags) error {
 	b, err := after.Encode()
@@ -273,40 +225,4 @@ func addMissing(cmd *cobra.Command, folder imageFolder, src *source, req *lockin
 		note(cmd.ErrOrStderr(), "added to %s, %s: %s", folder.file(specName), variant, strings.Join(missing[variant], ", "))
 	}
 	return nil
-}
-
-// verifyLock follows the chain from keys to packages again.
-func verifyLock(cmd *cobra.Command, folder imageFolder, f lockFlags) error {
-	lock, err := folder.current()
-	if err != nil {
-		return err
-	}
-	f.offline = true
-	src, err := f.open(cmd, nil)
-	if err != nil {
-		return err
-	}
-	defer src.close(cmd)
-	hint := fmt.Sprintf("run: basal lock %s; it brings the release files into the cache", folder.place)
-	if folder.dir == "" {
-		hint = "copy the image into a folder and run basal lock there; it brings the release files into the cache"
-	}
-	open := func(d digest.Digest, size int64) (io.ReadCloser, error) {
-		r, err := src.Open(context.WithoutCancel(cmd.Context()), specs.Artifact{SHA256: d, Size: size, Archive: "release file", Path: d.String()})
-		if err != nil {
-			return nil, diag.Unavailablef("%w", err).WithHint("%s", hint)
-		}
-		return r, nil
-	}
-	if err := locking.Verify(cmd.Context(), lock, folder.keyringOf, open); err != nil {
-		return err
-	}
-	if f.json {
-		return printJSON(cmd, struct {
-			Lock     string `json:"lock"`
-			Verified bool   `json:"verified"`
-		}{folder.file(lockName), true})
-	}
-	_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s: every package is listed by a signed archive\n", folder.file(lockName))
-	return err
 }

@@ -1,0 +1,54 @@
+package main
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/basal-project/basal/builder/debian"
+	"github.com/basal-project/basal/internal/diag"
+)
+
+// keyringOf returns the keys that signed-by names in f's spec, or in the spec so
+// many levels up.
+func (f imageFolder) keyringOf(up int, signedBy string) ([]byte, error) {
+	for range up {
+		spec, err := f.spec()
+		if err != nil {
+			return nil, err
+		}
+		if f, err = f.parent(spec); err != nil {
+			return nil, err
+		}
+	}
+	return f.keyring(signedBy)
+}
+
+// keyring returns the keys that signed-by names: an embedded keyring, or a file.
+func (f imageFolder) keyring(signedBy string) ([]byte, error) {
+	if !strings.ContainsAny(signedBy, "./") {
+		if keys, ok := debian.Keyring(signedBy); ok {
+			return keys, nil
+		}
+		return nil, diag.Usagef("%s: signed-by %q: no such keyring", f.file(specName), signedBy).
+			WithHint("use %s, or a key file: ./archive.asc", strings.Join(debian.KeyringNames(), " or "))
+	}
+	var keys []byte
+	var err error
+	switch {
+	case filepath.IsAbs(signedBy):
+		keys, err = os.ReadFile(signedBy)
+	case f.dir != "":
+		keys, err = os.ReadFile(filepath.Join(f.dir, signedBy))
+	default:
+		keys, err = fs.ReadFile(f.FS, strings.TrimPrefix(signedBy, "./"))
+	}
+	if err == nil {
+		err = debian.CheckKeyring(keys)
+	}
+	if err != nil {
+		return nil, diag.Usagef("%s: signed-by: %w", f.file(specName), err)
+	}
+	return keys, nil
+}

@@ -164,7 +164,7 @@ func (c checker) waivers(path string, list []Waiver, packages []string) {
 		case !slices.Contains(scripts, w.Script):
 			c.report(at+".script", fmt.Sprintf("script is %s, want %s", quoted(w.Script), orList(scripts)), didYouMean(w.Script, scripts))
 		}
-		c.notEmpty(strings.TrimSpace(w.Because) != "", at, "because")
+		c.notEmpty(strings.Trim(w.Because, " .…") != "", at, "because") // the … of a pasted hint is no reason
 		c.line(at+".because", w.Because)
 		id := [3]string{w.Package, w.Depends, w.Script}
 		c.want(!seen[id], at, "this waiver is listed twice")

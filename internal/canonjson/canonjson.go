@@ -11,7 +11,9 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
+	"unicode/utf16"
 	"unicode/utf8"
 )
 
@@ -37,11 +39,15 @@ func MarshalFile(v any) ([]byte, error) {
 }
 
 // Canonicalize returns the canonical form of the JSON document in b. It refuses
-// what has no single meaning: duplicate keys, trailing data, invalid UTF-8,
-// numbers that are not integers, and nesting deeper than 64.
+// what has no single meaning: duplicate keys, trailing data, invalid UTF-8, half
+// a character in an escape, numbers that are not integers, and nesting deeper
+// than 64.
 func Canonicalize(b []byte) ([]byte, error) {
 	if !utf8.Valid(b) {
 		return nil, errors.New("json: invalid UTF-8")
+	}
+	if loneSurrogate(b) {
+		return nil, errors.New("json: an escape that is half a character")
 	}
 	dec := json.NewDecoder(bytes.NewReader(b))
 	dec.UseNumber()
@@ -53,6 +59,37 @@ func Canonicalize(b []byte) ([]byte, error) {
 		return nil, errors.New("json: data after the document")
 	}
 	return out, nil
+}
+
+// loneSurrogate reports whether b has a \u escape of one half of a UTF-16 pair
+// without the other. encoding/json would read any of them as U+FFFD, so different
+// documents would become one.
+func loneSurrogate(b []byte) bool {
+	unit := func(i int) rune {
+		if i+6 > len(b) || b[i] != '\\' || b[i+1] != 'u' {
+			return -1
+		}
+		n, err := strconv.ParseUint(string(b[i+2:i+6]), 16, 16)
+		if err != nil {
+			return -1
+		}
+		return rune(n)
+	}
+	for i := bytes.IndexByte(b, '\\'); i >= 0 && i < len(b); i++ {
+		if b[i] != '\\' {
+			continue
+		}
+		r := unit(i)
+		if !utf16.IsSurrogate(r) {
+			i++ // what is escaped begins no other escape
+			continue
+		}
+		if utf16.DecodeRune(r, unit(i+6)) == utf8.RuneError {
+			return true
+		}
+		i += 11
+	}
+	return false
 }
 
 // Unmarshal reads a document strictly into v: besides what Canonicalize

@@ -58,10 +58,14 @@ func Unavailablef(format string, args ...any) *Error { return mark(Unavailable, 
 // Failedf returns an error with exit code 1 that can carry a hint.
 func Failedf(format string, args ...any) *Error { return mark(Failed, format, args...) }
 
-// mark keeps a %w operand as the cause.
+// mark keeps the %w operands as the cause.
 func mark(code Code, format string, args ...any) *Error {
 	err := fmt.Errorf(format, args...)
-	return &Error{Msg: err.Error(), Code: code, Err: errors.Unwrap(err)}
+	cause := errors.Unwrap(err)
+	if _, several := err.(interface{ Unwrap() []error }); several {
+		cause = err
+	}
+	return &Error{Msg: err.Error(), Code: code, Err: cause}
 }
 
 // WithHint returns e with a hint.

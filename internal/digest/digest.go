@@ -92,7 +92,11 @@ func (d *Digest) UnmarshalText(b []byte) error {
 // that wraps ErrMismatch, before EOF is ever returned, so that a consumer that
 // reads to the end cannot have been deceived.
 func NewReader(r io.Reader, want Digest, size int64) io.Reader {
-	return &reader{r: r, want: want, size: size, left: size, h: sha256.New()}
+	v := &reader{r: r, want: want, size: size, left: size, h: sha256.New()}
+	if size < 0 {
+		v.err = fmt.Errorf("%w: want %d bytes, which nothing has", ErrMismatch, size)
+	}
+	return v
 }
 
 type reader struct {

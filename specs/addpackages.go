@@ -1,8 +1,16 @@
 package specs
 
+import (
+	"bytes"
+	"fmt"
+	"slices"
+)
+
 // AddPackages returns an image.yaml with packages added at the end of its list
-// (under Latest), and of the lists of its variants (under their names). Comments
-// stay; the layout is that of Format.
+// (under Latest), and of the lists of its variants (under their names); those
+// that are there stay where they are. Comments stay; the layout is that of
+// Format. A file that Parse refuses is refused with the same error, and so is
+// one that would be refused with the packages in it.
 func AddPackages(file string, b []byte, added map[string][]string) ([]byte, error) {
 	f := &faults{file: file}
 	doc := readYAML(b, f)
@@ -14,28 +22,62 @@ func AddPackages(file string, b []byte, added map[string][]string) ([]byte, erro
 		return nil, err
 	}
 	attach(doc, b)
+	for name := range added {
+		if !slices.Contains(s.VariantNames(), name) {
+			return nil, fmt.Errorf("internal error: %s has no variant %q", file, name)
+		}
+	}
 	for _, variant := range s.VariantNames() {
-		owner := doc.root
+		patch := s.Variants[variant]
+		list, owner := &patch.Packages, doc.root.child("variants").child(variant)
+		if variant == Latest {
+			list, owner = &s.Packages, doc.root
+		}
+		for _, name := range added[variant] {
+			if !slices.Contains(*list, name) {
+				*list = append(*list, name)
+				owner.addPackage(name)
+			}
+		}
 		if variant != Latest {
-			owner = doc.root.child("variants").child(variant)
-		}
-		names := added[variant]
-		if len(names) == 0 {
-			continue
-		}
-		packages := owner.child("packages")
-		if packages == nil {
-			packages = &node{kind: list, at: owner.at}
-			key := &node{kind: scalar, at: owner.at, text: "packages"}
-			owner.items = append(owner.items, item{at: owner.at, key: key, value: packages})
-		}
-		for _, name := range names {
-			packages.items = append(packages.items, item{at: packages.at, value: &node{kind: scalar, at: packages.at, text: name}})
+			s.Variants[variant] = patch
 		}
 	}
 	p := &printer{}
 	p.document(doc.root)
+
+	// As in Format: what is written must be what was meant.
+	again, err := Parse(file, p.out.Bytes())
+	if err != nil {
+		return nil, err
+	}
+	want, err := s.Canonical()
+	if err != nil {
+		return nil, err
+	}
+	got, err := again.Canonical()
+	if err != nil {
+		return nil, err
+	}
+	if !bytes.Equal(want, got) {
+		return nil, fmt.Errorf("internal error: adding packages would change more than the packages of %s", file)
+	}
 	return p.out.Bytes(), nil
+}
+
+// addPackage appends a name to the packages of a spec or of a patch.
+func (n *node) addPackage(name string) {
+	packages := n.child("packages")
+	if packages == nil {
+		packages = &node{kind: list, at: n.at}
+		key := &node{kind: scalar, at: n.at, text: "packages"}
+		n.items = append(n.items, item{at: n.at, key: key, value: packages})
+	}
+	value := &node{kind: scalar, at: packages.at, text: name}
+	if notText(name) { // 7e10 could be a package
+		value.style = quotes
+	}
+	packages.items = append(packages.items, item{at: packages.at, value: value})
 }
 
 // child returns the value of a mapping's key, nil when there is none.

@@ -3,12 +3,13 @@
 package layers
 
 import (
+	"io"
+
 	"github.com/basal-project/basal/builder"
 	"github.com/basal-project/basal/builder/cache"
 	"github.com/basal-project/basal/builder/oci"
 	"github.com/basal-project/basal/internal/canonjson"
 	"github.com/basal-project/basal/internal/digest"
-	"io"
 )
 
 // recordKind is where the cache remembers layers; it rises with their form.

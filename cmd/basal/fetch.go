@@ -13,14 +13,17 @@ const downloads = 4
 func newFetch() *cobra.Command {
 	var f sourceFlags
 	var output string
+	var proof bool
 	cmd := &cobra.Command{
 		Use:   "fetch IMAGE [-o DIR]",
 		Short: "Fetch every input of an image, for building offline",
 		Long: `Fetch brings every byte that the lock names into the cache and, with -o, into a
 folder that can be carried to a machine without a network: the packages and the
-local files.`,
+local files. With --proof it also brings the InRelease and Packages files that
+basal lock --verify goes by.`,
 		Example: `  basal fetch static -o inputs
-  basal build static --inputs inputs --offline -o out/static`,
+  basal build static --inputs inputs --offline -o out/static
+  basal fetch static --proof && basal lock static --verify`,
 		Args: arguments(1, 1, "one IMAGE"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			in, err := openImage(cmd, args[0], &f)
@@ -29,6 +32,9 @@ local files.`,
 			}
 			defer in.close(cmd)
 			artifacts := lockedArtifacts(in.lock)
+			if proof {
+				artifacts = append(artifacts, proofArtifacts(in.lock)...)
+			}
 			if output == "" {
 				return in.All(cmd.Context(), artifacts, downloads)
 			}
@@ -37,6 +43,7 @@ local files.`,
 	}
 	f.add(cmd)
 	cmd.Flags().StringVarP(&output, "output", "o", "", "a `folder` for the inputs")
+	cmd.Flags().BoolVar(&proof, "proof", false, "also the signed release files behind the lock")
 	return cmd
 }
 
@@ -51,6 +58,24 @@ func lockedArtifacts(lock *specs.Lock) []specs.Artifact {
 			p := &l.Platforms[i]
 			for _, pkg := range p.Packages {
 				all = append(all, p.Artifact(pkg))
+			}
+		}
+	}
+	return all
+}
+
+// proofArtifacts returns the release files and indexes that a lock names. A
+// mirror has an InRelease file until the next one; the snapshot service keeps
+// them.
+func proofArtifacts(lock *specs.Lock) []specs.Artifact {
+	var all []specs.Artifact
+	for l := lock; l != nil; l = l.Extends {
+		for _, p := range l.Platforms {
+			for _, ix := range p.Indexes {
+				suite := "dists/" + ix.Suite + "/"
+				all = append(all,
+					specs.Artifact{SHA256: ix.Release.SHA256, Size: ix.Release.Size, Archive: ix.Archive, Path: suite + "InRelease", Date: ix.Release.Date},
+					specs.Artifact{SHA256: ix.SHA256, Size: ix.Size, Archive: ix.Archive, Path: suite + ix.Path, Date: ix.Release.Date})
 			}
 		}
 	}

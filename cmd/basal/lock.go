@@ -145,6 +145,9 @@ func saveLock(cmd *cobra.Command, folder imageFolder, before, after *specs.Lock,
 	if err != nil {
 		return err
 	}
+	if err := readable(folder, b, f); err != nil {
+		return err
+	}
 	old, err := readCapped(folder, lockName, 16<<20)
 	if err != nil && before != nil {
 		return err
@@ -169,6 +172,17 @@ func saveLock(cmd *cobra.Command, folder imageFolder, before, after *specs.Lock,
 		return diag.Failedf("%s is not current", folder.file(lockName)).WithHint("run: basal lock %s", folder.place)
 	}
 	return err
+}
+
+// readable reports why a lock could not be read again: sections that --platform
+// kept may no longer fit the spec.
+func readable(folder imageFolder, b []byte, f lockFlags) error {
+	_, err := specs.ParseLock(folder.file(lockName), b)
+	if err == nil || len(f.platforms) == 0 {
+		return err
+	}
+	return diag.Usagef("%s: the spec has changed, and the sections that --platform would keep do not fit it any more", folder.file(lockName)).
+		WithHint("lock all platforms: basal lock %s", folder.place)
 }
 
 func printChanges(w io.Writer, file string, changed bool, changes []locking.Change, platforms int) error {

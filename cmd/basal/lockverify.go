@@ -25,10 +25,7 @@ func verifyLock(cmd *cobra.Command, folder imageFolder, f lockFlags) error {
 		return err
 	}
 	defer src.close(cmd)
-	hint := fmt.Sprintf("run: basal lock %s; it brings the release files into the cache", folder.place)
-	if folder.dir == "" {
-		hint = "copy the image into a folder and run basal lock there; it brings the release files into the cache"
-	}
+	hint := fmt.Sprintf("run: basal fetch %s --proof; it brings the release files into the cache, from the snapshot service if need be", folder.place)
 	open := func(d digest.Digest, size int64) (io.ReadCloser, error) {
 		r, err := src.Open(context.WithoutCancel(cmd.Context()), specs.Artifact{SHA256: d, Size: size, Archive: "release file", Path: d.String()})
 		if err != nil {

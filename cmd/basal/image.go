@@ -134,19 +134,19 @@ func (f imageFolder) parent(spec *specs.Spec) (imageFolder, error) {
 	return imageFolder{}, diag.Usagef("%s: extends %s: no %s in %s", f.file(specName), ref, specName, dir)
 }
 
-// folders returns the folders of f and of everything that it extends.
-func (f imageFolder) folders() ([]fs.FS, error) {
+// folders returns the folder f of spec, and those of everything that it extends.
+func (f imageFolder) folders(spec *specs.Spec) ([]fs.FS, error) {
 	all := []fs.FS{f.FS}
 	const most = 8 // the depth that a lock may have
 	for range most {
-		spec, err := f.spec()
-		if err != nil {
-			return nil, err
-		}
 		if spec.Extends == "" {
 			return all, nil
 		}
+		var err error
 		if f, err = f.parent(spec); err != nil {
+			return nil, err
+		}
+		if spec, err = f.spec(); err != nil {
 			return nil, err
 		}
 		all = append(all, f.FS)

@@ -78,7 +78,11 @@ func runLock(cmd *cobra.Command, arg string, f lockFlags) error {
 		return diag.Usagef("%s is part of this program and comes with its lock", folder.place).
 			WithHint("copy the image into a folder to lock it yourself")
 	}
-	local, err := folder.folders()
+	spec, err := folder.spec()
+	if err != nil {
+		return err
+	}
+	local, err := folder.folders(spec)
 	if err != nil {
 		return err
 	}
@@ -87,7 +91,7 @@ func runLock(cmd *cobra.Command, arg string, f lockFlags) error {
 		return err
 	}
 	defer src.close(cmd)
-	req, err := lockRequest(folder, f)
+	req, err := lockRequest(folder, spec, f)
 	if err != nil {
 		return err
 	}
@@ -104,9 +108,10 @@ func runLock(cmd *cobra.Command, arg string, f lockFlags) error {
 }
 
 // lockRequest reads what there is before locking.
-func lockRequest(folder imageFolder, f lockFlags) (locking.Request, error) {
+func lockRequest(folder imageFolder, spec *specs.Spec, f lockFlags) (locking.Request, error) {
 	req := locking.Request{
 		File:               folder.file(specName),
+		Spec:               spec,
 		Local:              func(path string) ([]byte, error) { return readCapped(folder, path, 256<<20) },
 		Keyring:            folder.keyringOf,
 		Now:                time.Now(),
@@ -114,9 +119,6 @@ func lockRequest(folder imageFolder, f lockFlags) (locking.Request, error) {
 		AllowOlderUnsafe:   f.allowOlder,
 	}
 	var err error
-	if req.Spec, err = folder.spec(); err != nil {
-		return req, err
-	}
 	if req.Platforms, err = parsePlatforms(f.platforms); err != nil {
 		return req, err
 	}

@@ -1,11 +1,14 @@
 package layout
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"strings"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/basal-project/basal/builder/layer"
 	"github.com/basal-project/basal/builder/rootfs"
@@ -59,29 +62,28 @@ func writeArchive(f *os.File, tree rootfs.Tree) error {
 	return f.Chmod(fileMode)
 }
 
+// writers is how many files are written at once: making one is mostly waiting.
+const writers = 4
+
 // writeDir writes tree below root. Modes are set after creation, because the
 // umask has its hand in creation.
 func writeDir(root string, tree rootfs.Tree) error {
-	buf := make([]byte, 64<<10)
+	var g errgroup.Group
+	g.SetLimit(writers)
 	for e := range tree.All() {
 		path := filepath.Join(root, filepath.FromSlash(e.Path))
 		if e.Kind == rootfs.File {
-			if err := writeFile(path, e.Content.Reader(), buf); err != nil {
-				return err
-			}
+			g.Go(func() error { return writeFile(path, e.Content.Reader()) })
 			continue
 		}
-		if err := os.Mkdir(path, dirMode); err != nil {
-			return err
-		}
-		if err := os.Chmod(path, dirMode); err != nil {
-			return err
+		if err := errors.Join(os.Mkdir(path, dirMode), os.Chmod(path, dirMode)); err != nil {
+			return errors.Join(err, g.Wait())
 		}
 	}
-	return nil
+	return g.Wait()
 }
 
-func writeFile(path string, r io.Reader, buf []byte) (err error) {
+func writeFile(path string, r io.Reader) (err error) {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, fileMode)
 	if err != nil {
 		return err
@@ -91,7 +93,7 @@ func writeFile(path string, r io.Reader, buf []byte) (err error) {
 			err = e
 		}
 	}()
-	if _, err := io.CopyBuffer(struct{ io.Writer }{f}, r, buf); err != nil {
+	if _, err := io.Copy(struct{ io.Writer }{f}, r); err != nil {
 		return err
 	}
 	return f.Chmod(fileMode)

@@ -94,7 +94,13 @@ func (a *assembly) layers(ctx context.Context, chains []chain) (map[digest.Diges
 		}
 		missing = append(missing, c)
 	}
-	if err := a.compose(ctx, missing); err != nil {
+	if len(missing) == 0 {
+		return done, nil
+	}
+	var g errgroup.Group
+	g.Go(gz.SelfCheck) // before the first layer is written
+	g.Go(func() error { return a.compose(ctx, missing) })
+	if err := g.Wait(); err != nil {
 		return nil, err
 	}
 	if err := a.write(ctx, missing); err != nil {

@@ -63,9 +63,6 @@ func Build(ctx context.Context, lock *specs.Lock, src Source, opt Options) (*Res
 	if err != nil {
 		return nil, err
 	}
-	if err := gz.SelfCheck(); err != nil {
-		return nil, err
-	}
 	plans, chains, err := plan(lock, platforms, variants)
 	if err != nil {
 		return nil, err

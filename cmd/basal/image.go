@@ -2,12 +2,14 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
 	"strings"
+	"sync"
 
 	"github.com/basal-project/basal/images"
 	"github.com/basal-project/basal/internal/diag"
@@ -87,12 +89,13 @@ func (f imageFolder) lock() (*specs.Lock, error) {
 
 // current reads the lock and refuses one that was made for another image.yaml.
 func (f imageFolder) current() (*specs.Lock, error) {
+	var lock *specs.Lock
+	var lockErr error
+	var reading sync.WaitGroup
+	reading.Go(func() { lock, lockErr = f.lock() })
 	spec, err := f.spec()
-	if err != nil {
-		return nil, err
-	}
-	lock, err := f.lock()
-	if err != nil {
+	reading.Wait()
+	if err = cmp.Or(err, lockErr); err != nil {
 		return nil, err
 	}
 	hint := "run: basal lock " + f.place

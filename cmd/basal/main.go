@@ -27,7 +27,7 @@ func main() { os.Exit(int(run(os.Args[1:]))) }
 // collections; memoryLimit, in bytes, ends that trade when an image is large.
 // GOGC and GOMEMLIMIT still decide when they are set.
 const (
-	gcPercent   = 200
+	gcPercent   = 400
 	memoryLimit = 40 << 20
 )
 

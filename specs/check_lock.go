@@ -9,9 +9,10 @@ import (
 // maxSize bounds every input: no file of an archive or a spec is larger.
 const maxSize = 4 << 30 // bytes
 
-// maxEpoch is the last second that a plain ustar header can hold (11 octal
-// digits), so that no time needs an extended header.
-const maxEpoch = 1<<33 - 1
+// MaxEpoch is the latest time that a lock accepts, in seconds since 1970: the
+// last one that a plain ustar header can hold (11 octal digits), so that no time
+// needs an extended header.
+const MaxEpoch = 1<<33 - 1
 
 // lockChecker holds the rules of a lock. Each part is checked against the spec
 // inside: a lock cannot bring what its spec does not ask for.
@@ -109,7 +110,7 @@ func (c lockChecker) sections() {
 			_, ok := ext.Platform(p.Platform)
 			c.want(ok, at+".platform", "the parent has no %s", p.Platform)
 		}
-		c.want(p.Epoch >= 0 && p.Epoch <= maxEpoch, at+".epoch", "epoch is %d, want 0 to %d", p.Epoch, int64(maxEpoch))
+		c.want(p.Epoch >= 0 && p.Epoch <= MaxEpoch, at+".epoch", "epoch is %d, want 0 to %d", p.Epoch, int64(MaxEpoch))
 		c.indexes(at, p)
 		c.packages(at, p)
 	}

@@ -35,8 +35,8 @@ func (l *Lock) names(ix LockedIndex) bool {
 }
 
 func (c lockChecker) release(at string, r LockedRelease) {
-	c.want(r.Date > 0 && r.Date <= maxEpoch, at+".date", "date is %d, want seconds since 1970", r.Date)
-	c.want(r.ValidUntil == 0 || r.ValidUntil >= r.Date && r.ValidUntil <= maxEpoch, at+".valid-until", "valid-until is %d, want a time after date", r.ValidUntil)
+	c.want(r.Date > 0 && r.Date <= MaxEpoch, at+".date", "date is %d, want seconds since 1970", r.Date)
+	c.want(r.ValidUntil == 0 || r.ValidUntil >= r.Date && r.ValidUntil <= MaxEpoch, at+".valid-until", "valid-until is %d, want a time after date", r.ValidUntil)
 	c.want(len(r.Keys) > 0, at+".keys", "there are none: nobody signed")
 	for i, k := range r.Keys {
 		at := fmt.Sprintf("%s.keys[%d]", at, i)

@@ -185,9 +185,7 @@ func (m *maker) openSlim(ctx context.Context, index specs.Artifact, format strin
 	if err != nil {
 		return nil, err
 	}
-	if err := m.cache.SetRecord(slimKind, slimKey(index.SHA256), fmt.Append(nil, d, " ", size)); err != nil {
-		return nil, err
-	}
+	_ = m.cache.SetRecord(slimKind, slimKey(index.SHA256), fmt.Append(nil, d, " ", size)) // only a later run is slower without it
 	return m.cache.Get(d, size)
 }
 

@@ -35,7 +35,7 @@ func TestExtends(t *testing.T) {
 	}
 	lock := r.lock(req) // hello's dependency is in the parent
 	mustEqual(t, lock.Extends, parent)
-	if !slices.Equal(asked, []int{1}) {
+	if !slices.Equal(slices.Compact(asked), []int{1}) {
 		t.Errorf("the key was looked for %v levels up, want the parent's", asked)
 	}
 	for _, section := range lock.Platforms {
@@ -91,6 +91,55 @@ func TestParentWithFewerPlatforms(t *testing.T) {
 		if diag.CodeOf(err) != diag.Usage || !strings.Contains(fmt.Sprint(err), "child.yaml: the lock of test, which it extends, has no linux/arm64") ||
 			!strings.Contains(diag.HintOf(err), "it has linux/amd64") {
 			t.Errorf("got code %d, %v, hint %q", diag.CodeOf(err), err, diag.HintOf(err))
+		}
+	}
+}
+
+// What only a variant of the parent has is there for the child's variant of that
+// name, and for no other.
+func TestParentsVariants(t *testing.T) {
+	r := newRig(t, debtest.Suite{Packages: hello()})
+	parent := r.lock(r.request("variants: {debug: {packages: [libhello]}}\n", "other"))
+	for name, c := range map[string]struct{ extra, want string }{
+		"the image":            {"packages: [hello]\n", "hello depends on libhello"},
+		"a variant of its own": {"variants: {own: {packages: [hello]}}\n", "hello depends on libhello"},
+		"two names":            {"variants: {debug: {packages: [hello]}, own: {with: [debug]}}\n", "hello depends on libhello"},
+		"the same variant":     {"variants: {debug: {packages: [hello]}}\n", ""},
+		"the package itself":   {"packages: [hello, libhello]\n", ""},
+		"in another variant":   {"variants: {own: {packages: [libhello]}}\n", ""},
+		"twice in one variant": {"packages: [libhello]\nvariants: {debug: {}}\n", `"libhello" is already in`},
+		"what the parent has":  {"packages: [other]\n", `"other" is already in`},
+		"what the variant has": {"variants: {debug: {packages: [libhello]}}\n", `"libhello" is already in`},
+		"what both stand on":   {"variants: {own: {packages: [other]}}\n", `"other" is already in`},
+	} {
+		_, err := Make(t.Context(), r.client, r.child(parent, c.extra))
+		switch {
+		case c.want == "" && err != nil:
+			t.Errorf("%s: %v", name, err)
+		case c.want != "" && (diag.CodeOf(err) != diag.Usage || !strings.Contains(fmt.Sprint(err), c.want)):
+			t.Errorf("%s: got code %d, %v, want %s", name, diag.CodeOf(err), err, c.want)
+		}
+	}
+}
+
+func TestParentsAccounts(t *testing.T) {
+	r := newRig(t, debtest.Suite{Packages: hello()})
+	parent := r.lock(r.request("accounts: {users: [{name: root, uid: 0, gid: 0}]}\nvariants: {debug: {accounts: {groups: [{name: adm, gid: 4}]}}}\n", "other"))
+	for extra, want := range map[string]string{
+		"accounts: {users: [{name: root, uid: 7, gid: 7}]}\n":                    "user root (uid 7) is already",
+		"accounts: {users: [{name: toor, uid: 0, gid: 7}]}\n":                    "user toor (uid 0) is already",
+		"accounts: {groups: [{name: adm, gid: 4}]}\n":                            "",
+		"accounts: {groups: [{name: adm, gid: 4}]}\nvariants: {debug: {}}\n":     "variant debug",
+		"variants: {debug: {accounts: {groups: [{name: x, gid: 4}]}}}\n":         "group x (gid 4) is already",
+		"variants: {own: {accounts: {users: [{name: root, uid: 9, gid: 9}]}}}\n": "user root (uid 9) is already",
+		"variants: {own: {accounts: {users: [{name: app, uid: 9, gid: 9}]}}}\n":  "",
+	} {
+		_, err := Make(t.Context(), r.client, r.child(parent, extra))
+		switch {
+		case want == "" && err != nil:
+			t.Errorf("%s: %v", extra, err)
+		case want != "" && (diag.CodeOf(err) != diag.Usage || !strings.Contains(fmt.Sprint(err), want)):
+			t.Errorf("%s: got code %d, %v, want %s", extra, diag.CodeOf(err), err, want)
 		}
 	}
 }

@@ -98,6 +98,9 @@ func newMaker(client *fetch.Client, req Request) (*maker, error) {
 	if err := req.checkPlatforms(); err != nil {
 		return nil, err
 	}
+	if err := req.checkAccounts(); err != nil {
+		return nil, err
+	}
 	return &maker{Request: req, client: client, cache: client.Cache(), releases: map[suite]*signedRelease{}, scripts: map[specs.Waiver]bool{}}, nil
 }
 
@@ -127,7 +130,9 @@ func Make(ctx context.Context, client *fetch.Client, req Request) (*specs.Lock, 
 	}
 	lock.Platforms = sections
 	m.group(lock)
-	m.settle(lock)
+	if err := m.verify(ctx, lock, m.settle(lock)); err != nil {
+		return nil, err
+	}
 	return lock, nil
 }
 
@@ -148,19 +153,35 @@ func Missing(ctx context.Context, client *fetch.Client, req Request) (map[string
 		if err != nil {
 			return nil, err
 		}
-		for _, part := range r.parts() {
+		parts, err := r.parts()
+		if err != nil {
+			return nil, err
+		}
+		for _, part := range parts {
+			for _, under := range append([]string{specs.Latest}, part.patches...) { // what those get, this one has, too
+				part.Packages = union(part.Packages, added[under])
+			}
 			names, err := resolve.Missing(part.Request)
 			if err != nil {
 				return nil, err
 			}
-			for _, name := range names {
-				if !slices.Contains(added[part.name], name) {
-					added[part.name] = append(added[part.name], name)
-				}
+			if len(names) > 0 {
+				added[part.name] = union(added[part.name], names)
 			}
 		}
 	}
 	return added, nil
+}
+
+// union returns a, and what b has besides.
+func union(a, b []string) []string {
+	a = slices.Clone(a)
+	for _, name := range b {
+		if !slices.Contains(a, name) {
+			a = append(a, name)
+		}
+	}
+	return a
 }
 
 // sections makes the section of each platform, or takes it from the previous
@@ -170,7 +191,7 @@ func (m *maker) sections(ctx context.Context) ([]specs.LockedPlatform, error) {
 	var results []*resolve.Result
 	var resolvers []*resolver
 	for _, p := range m.Spec.Platforms {
-		if len(m.Platforms) > 0 && !slices.Contains(m.Platforms, p) {
+		if !m.anew(p) {
 			kept, err := m.kept(p)
 			if err != nil {
 				return nil, err
@@ -207,29 +228,65 @@ func (m *maker) sections(ctx context.Context) ([]specs.LockedPlatform, error) {
 	return out, m.unusedScripts()
 }
 
+// anew reports whether the section of p is to be made.
+func (m *maker) anew(p specs.Platform) bool {
+	return len(m.Platforms) == 0 || slices.Contains(m.Platforms, p)
+}
+
+// kept returns the previous section of p. Its image is never older than the one
+// that it stands on, which may have been locked since.
 func (m *maker) kept(p specs.Platform) (*specs.LockedPlatform, error) {
-	if m.Previous != nil {
-		if section, ok := m.Previous.Platform(p); ok {
-			return section, nil
+	if before, ok := m.before(p); ok {
+		section := *before
+		if m.Parent != nil {
+			section.Epoch = max(section.Epoch, m.epoch(p))
 		}
+		return &section, nil
 	}
 	return nil, diag.Usagef("%s: there is no lock of %s to keep", m.File, p).WithHint("lock all platforms once")
 }
 
 // settle takes from the previous lock what says the same: a section whose
 // packages did not change keeps its release files, although the archive has
-// newer ones.
-func (m *maker) settle(lock *specs.Lock) {
-	if m.Previous == nil {
-		return
-	}
+// newer ones. It returns the new sections that do not.
+func (m *maker) settle(lock *specs.Lock) (changed []*specs.LockedPlatform) {
 	for i := range lock.Platforms {
 		now := &lock.Platforms[i]
-		before, ok := m.Previous.Platform(now.Platform)
-		if ok && now.Epoch == before.Epoch && slices.Equal(now.Packages, before.Packages) && sameIndexes(now.Indexes, before.Indexes) {
+		if !m.anew(now.Platform) {
+			continue
+		}
+		if before, ok := m.before(now.Platform); ok && now.Epoch == before.Epoch && slices.Equal(now.Packages, before.Packages) && sameIndexes(now.Indexes, before.Indexes) {
 			*now = *before
+			continue
+		}
+		changed = append(changed, now)
+	}
+	return changed
+}
+
+// before returns a platform's section of the previous lock.
+func (m *maker) before(p specs.Platform) (*specs.LockedPlatform, bool) {
+	if m.Previous == nil {
+		return nil, false
+	}
+	return m.Previous.Platform(p)
+}
+
+// verify follows the chain from the keys to the packages of changed sections
+// through the signed files themselves. The resolver reads the cache's slim
+// indexes, which nobody signed: a forged one must not choose a package.
+func (m *maker) verify(ctx context.Context, lock *specs.Lock, changed []*specs.LockedPlatform) error {
+	c := checker{lock: lock, keyring: m.Keyring, open: m.cache.Get}
+	for _, section := range changed {
+		if err := c.section(ctx, section); err != nil {
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			return diag.Failedf("%s: %w", m.File, err).
+				WithHint("an index that basal's cache remembers differs from the signed one: remove the cache directory, and lock again")
 		}
 	}
+	return nil
 }
 
 // sameIndexes reports whether a and b come from the same places, signed by the

@@ -3,6 +3,7 @@ package locking
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"maps"
 	"reflect"
@@ -273,8 +274,12 @@ func TestMissing(t *testing.T) {
 	r := newRig(t, debtest.Suite{Packages: append(hello(), debtest.Deb{Name: "shell", Depends: "other"})})
 	req := r.request("variants: {debug: {packages: [shell]}}\n", "hello")
 	got, err := Missing(t.Context(), r.client, req)
-	if want := map[string][]string{"latest": {"libhello"}, "debug": {"libhello", "other"}}; err != nil || !reflect.DeepEqual(got, want) {
+	if want := map[string][]string{"latest": {"libhello"}, "debug": {"other"}}; err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("got %v, %v, want %v", got, err, want)
+	}
+	text, err := specs.AddPackages("image.yaml", []byte(r.archive.ImageYAML(r.uri, "variants: {debug: {packages: [shell]}}\n", "hello")), got)
+	if err != nil {
+		t.Errorf("with %v: %v\n%s", got, err, text)
 	}
 	_, err = Make(t.Context(), r.client, req)
 	if diag.CodeOf(err) != diag.Usage || !strings.Contains(err.Error(), "hello depends on libhello (>= 1)") || !strings.Contains(diag.HintOf(diag.Flatten(err)[0]), "packages: [") {
@@ -288,5 +293,69 @@ func TestLocalFileThatIsNotThere(t *testing.T) {
 	req.Local = func(path string) ([]byte, error) { return nil, fmt.Errorf("%s: %w", path, fs.ErrNotExist) }
 	if _, err := Make(t.Context(), r.client, req); !errors.Is(err, fs.ErrNotExist) || diag.CodeOf(err) != diag.Usage {
 		t.Errorf("got code %d: %v", diag.CodeOf(err), err)
+	}
+}
+
+// Whoever can write the cache cannot choose packages: the signed index decides.
+func TestForgedSlimIndex(t *testing.T) {
+	r := newRig(t, debtest.Suite{Packages: hello(), Archs: []string{"amd64"}})
+	req := r.request("", "other")
+	first := r.lock(req)
+
+	evil := newRig(t, debtest.Suite{Packages: []debtest.Deb{{Name: "other", Version: "6.66", Files: map[string]string{"x": "evil"}}}, Archs: []string{"amd64"}})
+	theirs := evil.lock(evil.request("", "other"))
+	forged, ok := evil.cache.Record(slimKind, slimKey(theirs.Platforms[0].Indexes[0].SHA256))
+	if !ok {
+		t.Fatal("no slim index is remembered")
+	}
+	deb := theirs.Platforms[0].Packages[0]
+	plant(t, evil, r, deb.SHA256, deb.Size)
+	var text string
+	var size int64
+	if _, err := fmt.Sscan(string(forged), &text, &size); err != nil {
+		t.Fatal(err)
+	}
+	slim, err := digest.Parse(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	plant(t, evil, r, slim, size)
+	if err := r.cache.SetRecord(slimKind, slimKey(first.Platforms[0].Indexes[0].SHA256), forged); err != nil {
+		t.Fatal(err)
+	}
+	for _, previous := range []*specs.Lock{nil, first} {
+		req.Previous = previous
+		lock, err := Make(t.Context(), r.client, req)
+		if lock != nil || diag.CodeOf(err) != diag.Failed || !strings.Contains(fmt.Sprint(err), "does not list package other 6.66") || !strings.Contains(diag.HintOf(err), "cache") {
+			t.Errorf("got %v, code %d, %v", lock, diag.CodeOf(err), err)
+		}
+	}
+}
+
+// plant copies a blob from one machine's cache to another's.
+func plant(t *testing.T, from, to *rig, d digest.Digest, size int64) {
+	t.Helper()
+	src, err := from.cache.Get(d, size)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer src.Close()
+	blob, err := to.cache.Create()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer blob.Discard()
+	if _, err := io.Copy(blob, src); err != nil {
+		t.Fatal(err)
+	}
+	if err := blob.Commit(d, size); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestPackageFromTheFarFuture(t *testing.T) {
+	r := newRig(t, debtest.Suite{Packages: []debtest.Deb{{Name: "late", MTime: time.Unix(specs.MaxEpoch+1, 0)}}})
+	if _, err := Make(t.Context(), r.client, r.request("", "late")); err == nil || !strings.Contains(err.Error(), "package late 1.0: its .deb is dated 8589934592") {
+		t.Errorf("got %v", err)
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/basal-project/basal/builder/fetch"
 	"github.com/basal-project/basal/builder/layer"
 	"github.com/basal-project/basal/builder/resolve"
+	"github.com/basal-project/basal/internal/diag"
 	"github.com/basal-project/basal/internal/digest"
 	"github.com/basal-project/basal/specs"
 )
@@ -24,29 +25,20 @@ type resolver struct {
 	platform specs.Platform
 	locked   []specs.LockedIndex
 	indexes  []resolve.Index
-	present  []specs.LockedPackage // in the parent
-	epoch    int64                 // the parent's
 
 	results []*resolve.Result
 	found   []resolve.Package
 }
 
-// part is a list of packages with its waivers: the image's own, or a patch's.
+// part is what one variant has, with its waivers.
 type part struct {
-	name string
+	name    string
+	patches []string // that make it up; none for the image itself
 	resolve.Request
 }
 
 func (m *maker) resolver(ctx context.Context, p specs.Platform) (*resolver, error) {
-	r := &resolver{maker: m, platform: p, epoch: layer.Epoch}
-	if m.Parent != nil {
-		for l := m.Parent; l != nil; l = l.Extends {
-			if section, ok := l.Platform(p); ok {
-				r.epoch = max(r.epoch, section.Epoch)
-				r.present = append(r.present, installed(l, section)...)
-			}
-		}
-	}
+	r := &resolver{maker: m, platform: p}
 	if !m.needsPackages() {
 		return r, nil
 	}
@@ -63,14 +55,6 @@ func (m *maker) resolver(ctx context.Context, p specs.Platform) (*resolver, erro
 		}
 	}
 	return r, nil
-}
-
-// installed returns the packages of a section but the one of which only the CA
-// bundle is used.
-func installed(l *specs.Lock, section *specs.LockedPlatform) []specs.LockedPackage {
-	return slices.DeleteFunc(slices.Clone(section.Packages), func(p specs.LockedPackage) bool {
-		return p.Name == compose.BundlePackage && !names(&l.Spec, p.Name)
-	})
 }
 
 // names reports whether a spec or one of its patches installs a package.
@@ -95,38 +79,14 @@ func (m *maker) needsPackages() bool {
 	return len(m.Spec.Packages) > 0 || m.Spec.Certificates.FromDebian()
 }
 
-// parts returns the requests of the image and of each patch that has packages.
-// A patch stands on the image and on the patches that it is applied after.
-func (r *resolver) parts() []part {
-	base := resolve.Request{Platform: r.platform, Indexes: r.indexes, Packages: r.Spec.Packages, Present: r.present, Waive: r.Spec.Waive}
-	parts := []part{{specs.Latest, base}}
-	for _, name := range r.Spec.VariantNames() {
-		patch := r.Spec.Variants[name]
-		if len(patch.Packages) == 0 {
-			continue
-		}
-		req := base
-		req.Packages = slices.Clone(r.Spec.Packages)
-		order, err := r.Spec.PatchOrder(name)
-		if err != nil {
-			continue // the spec was checked
-		}
-		for _, n := range order {
-			req.Packages = append(req.Packages, r.Spec.Variants[n].Packages...)
-			req.Waive = slices.Concat(req.Waive, r.Spec.Variants[n].Waive)
-		}
-		parts = append(parts, part{name, req})
-	}
-	return parts
-}
-
 // run resolves every part; the image's packages come first, then what each
 // patch adds, then the package of the CA bundle.
 func (r *resolver) run() error {
-	for _, part := range r.parts() {
-		if len(part.Packages) == 0 {
-			continue
-		}
+	parts, err := r.parts()
+	if err != nil {
+		return err
+	}
+	for _, part := range parts {
 		res, err := resolve.Resolve(part.Request)
 		if err != nil {
 			return err
@@ -156,7 +116,7 @@ func (r *resolver) add(res *resolve.Result) {
 // finish reads the packages themselves: their digests, times and maintainer
 // scripts.
 func (m *maker) finish(ctx context.Context, r *resolver) (specs.LockedPlatform, error) {
-	section := specs.LockedPlatform{Platform: r.platform, Epoch: r.epoch, Indexes: r.locked}
+	section := specs.LockedPlatform{Platform: r.platform, Epoch: m.epoch(r.platform), Indexes: r.locked}
 	for _, name := range m.Spec.LockedPackages() {
 		i := slices.IndexFunc(r.found, func(p resolve.Package) bool { return p.Name == name })
 		if i < 0 {
@@ -174,6 +134,9 @@ func (m *maker) finish(ctx context.Context, r *resolver) (specs.LockedPlatform, 
 		if err != nil {
 			return section, err
 		}
+		if meta.MTime > specs.MaxEpoch {
+			return section, diag.Failedf("package %s %s: its .deb is dated %d, want at most %d seconds since 1970", p.Name, p.Version, meta.MTime, int64(specs.MaxEpoch))
+		}
 		newest = max(newest, meta.MTime)
 		if p.Name == compose.BundlePackage && !names(m.Spec, p.Name) {
 			continue // only its certificates are used
@@ -186,13 +149,24 @@ func (m *maker) finish(ctx context.Context, r *resolver) (specs.LockedPlatform, 
 	if err := errors.Join(faults...); err != nil {
 		return section, err
 	}
-	if newest > 0 {
-		section.Epoch = max(newest, r.epoch)
-		if m.Parent == nil {
-			section.Epoch = newest
-		}
+	if m.Parent != nil {
+		section.Epoch = max(newest, section.Epoch)
+	} else if newest > 0 {
+		section.Epoch = newest
 	}
 	return section, nil
+}
+
+// epoch returns the time of what p's packages stand on: the parent's, or that of
+// hand-written files.
+func (m *maker) epoch(p specs.Platform) int64 {
+	epoch := int64(layer.Epoch)
+	for l := m.Parent; l != nil; l = l.Extends {
+		if section, ok := l.Platform(p); ok {
+			epoch = max(epoch, section.Epoch)
+		}
+	}
+	return epoch
 }
 
 // fetchPackages brings all packages into the cache. Those that the archive lists

@@ -3,6 +3,7 @@ package deb
 import (
 	"bytes"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 
@@ -54,7 +55,7 @@ func FuzzTree(f *testing.F) {
 		if err != nil {
 			return
 		}
-		again, err := rootfs.Merge(p.Tree)
+		again, err := rootfs.New(slices.Collect(p.Tree.All()))
 		if err != nil || again.Len() != p.Tree.Len() {
 			t.Fatalf("%d entries, then %d, %v", p.Tree.Len(), again.Len(), err)
 		}

@@ -18,7 +18,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"iter"
 	"strings"
 )
 
@@ -221,17 +220,6 @@ func lower(c byte) byte {
 func (s *Stanza) Has(name string) bool {
 	_, ok := s.find([]byte(name))
 	return ok
-}
-
-// All yields names and values in order, as Get returns them.
-func (s *Stanza) All() iter.Seq2[string, []byte] {
-	return func(yield func(string, []byte) bool) {
-		for _, f := range s.fields {
-			if !yield(string(s.buf[f.name:f.colon]), bytes.TrimRight(s.buf[f.value:f.end], " \t\n")) {
-				return
-			}
-		}
-	}
 }
 
 // Fold returns the value of a field on one line, as a folded field (Policy 5.1)

@@ -1,7 +1,6 @@
 package debian
 
 import (
-	"bytes"
 	"fmt"
 	"slices"
 	"strings"
@@ -110,11 +109,10 @@ func scanAll(text string) (all [][]string, err error) {
 	sc := NewScanner(strings.NewReader(text))
 	for sc.Scan() {
 		var fields []string
-		for name, value := range sc.Stanza().All() {
-			if !bytes.Equal(value, sc.Stanza().Get(name)) {
-				return nil, fmt.Errorf("All and Get differ on %s", name)
-			}
-			fields = append(fields, name+": "+string(value))
+		s := sc.Stanza()
+		for _, f := range s.fields {
+			name := string(s.buf[f.name:f.colon])
+			fields = append(fields, name+": "+string(s.Get(name)))
 		}
 		all = append(all, fields)
 	}

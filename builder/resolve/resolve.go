@@ -45,11 +45,6 @@ type Package struct {
 	SHA512 debian.SHA512 // zero when not listed
 }
 
-// Checksums returns what the .deb must be, in the form that can check it.
-func (p Package) Checksums() debian.Checksums {
-	return debian.Checksums{Size: p.Size, SHA256: p.SHA256, SHA512: p.SHA512}
-}
-
 // Result is what came of a Request. Packages is complete only if there is no
 // Fault.
 type Result struct {

@@ -2,6 +2,7 @@ package rootfs
 
 import (
 	"cmp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -71,7 +72,7 @@ func FuzzNew(f *testing.F) {
 			return
 		}
 		checkSound(t, tree)
-		again, err := Merge(tree, tree)
+		again, err := New(slices.Concat(tree.entries, tree.entries))
 		if err != nil {
 			t.Fatalf("a tree does not merge with itself: %v", err)
 		}

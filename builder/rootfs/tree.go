@@ -9,6 +9,18 @@ import (
 // ErrConflict says that two inputs want different things at one path.
 var ErrConflict = errors.New("conflicting entries")
 
+// ConflictError is an ErrConflict with the two entries.
+type ConflictError struct {
+	A, B Entry
+	msg  string
+}
+
+// Error says who wants what.
+func (e *ConflictError) Error() string { return ErrConflict.Error() + ": " + e.msg }
+
+// Unwrap returns ErrConflict.
+func (e *ConflictError) Unwrap() error { return ErrConflict }
+
 // Tree is a set of entries with clean, distinct paths, in order. Parents of an
 // entry are directories if they are present; WithParents adds those that are
 // not. The zero value is the empty tree.
@@ -76,7 +88,7 @@ func (t Tree) checkParents(e Entry, dir string) error {
 	for ; dir != ""; dir = Parent(dir) {
 		if p, ok := t.Lookup(dir); ok {
 			if p.Kind != Dir {
-				return fmt.Errorf("%w: /%s from %s is below /%s, which %s makes a %s", ErrConflict, e.Path, From(e.Origins), dir, From(p.Origins), p.Kind)
+				return &ConflictError{p, e, fmt.Sprintf("/%s from %s is below /%s, which %s makes a %s", e.Path, From(e.Origins), dir, From(p.Origins), p.Kind)}
 			}
 			return nil
 		}
@@ -85,10 +97,11 @@ func (t Tree) checkParents(e Entry, dir string) error {
 }
 
 func conflict(a, b Entry) error {
+	msg := fmt.Sprintf("/%s is %s in %s and %s in %s", a.Path, describe(a), From(a.Origins), describe(b), From(b.Origins))
 	if x := describe(a); a.Kind == File && x == describe(b) {
-		return fmt.Errorf("%w: /%s is %s in %s and in %s, with different content", ErrConflict, a.Path, x, From(a.Origins), From(b.Origins))
+		msg = fmt.Sprintf("/%s is %s in %s and in %s, with different content", a.Path, x, From(a.Origins), From(b.Origins))
 	}
-	return fmt.Errorf("%w: /%s is %s in %s and %s in %s", ErrConflict, a.Path, describe(a), From(a.Origins), describe(b), From(b.Origins))
+	return &ConflictError{a, b, msg}
 }
 
 func union(a, b []string) []string {
@@ -125,27 +138,6 @@ func (t Tree) Lookup(path string) (Entry, bool) {
 		return Entry{}, false
 	}
 	return t.entries[i], true
-}
-
-// Map returns the tree of f's results: f may change an entry, or drop it by
-// returning false. Changed entries are checked like those of New.
-func (t Tree) Map(f func(Entry) (Entry, bool)) (Tree, error) {
-	out := make([]Entry, 0, len(t.entries))
-	for _, e := range t.entries {
-		if e, keep := f(e); keep {
-			out = append(out, e)
-		}
-	}
-	return New(out)
-}
-
-// Merge returns the union of the trees, as New does for their entries.
-func Merge(trees ...Tree) (Tree, error) {
-	var all []Entry
-	for _, t := range trees {
-		all = append(all, t.entries...)
-	}
-	return New(all)
 }
 
 // WithParents returns t with every missing parent directory, as dir makes it.

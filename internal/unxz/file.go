@@ -78,9 +78,6 @@ func (f *File) place(records []record, end int64) error {
 // holds the blocks to it.
 func (f *File) Size() int64 { return f.size }
 
-// Blocks returns the number of blocks.
-func (f *File) Blocks() int { return len(f.blocks) }
-
 // Decode writes the content to dst from offset off, up to the given number of
 // blocks at a time, and verifies all of it. Each worker costs one dictionary. The error is that of the first block
 // that is wrong, whatever the number of workers.

@@ -98,8 +98,8 @@ func TestOpenCountsBlocks(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if f.Blocks() != want {
-			t.Errorf("%s: %d blocks, want %d", name, f.Blocks(), want)
+		if len(f.blocks) != want {
+			t.Errorf("%s: %d blocks, want %d", name, len(f.blocks), want)
 		}
 	}
 }

@@ -38,7 +38,7 @@ func formatImage(arg string, check bool) error {
 	if folder.dir == "" {
 		return diag.Usagef("%s is part of this program and cannot be changed", folder.place)
 	}
-	old, err := readCapped(folder, specName, 1<<20)
+	old, err := folder.document(specName)
 	if err != nil {
 		return err
 	}

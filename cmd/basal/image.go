@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"path"
@@ -11,6 +12,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/basal-project/basal/builder/fetch"
 	"github.com/basal-project/basal/images"
 	"github.com/basal-project/basal/internal/diag"
 	"github.com/basal-project/basal/specs"
@@ -23,7 +25,7 @@ const (
 
 // imageFolder is where the files of an image are.
 type imageFolder struct {
-	fs.FS
+	files fs.FS  // what the spec may name; neither ".." nor a link leads out of it
 	place string // for messages: a directory as the user wrote it, or "embedded static"
 	dir   string // "" when the folder is part of this program
 }
@@ -54,8 +56,11 @@ func findImage(arg string) (imageFolder, error) {
 }
 
 func openFolder(dir string) (imageFolder, bool) {
-	_, err := os.Stat(filepath.Join(dir, specName))
-	return imageFolder{os.DirFS(dir), dir, dir}, err == nil
+	if _, err := os.Stat(filepath.Join(dir, specName)); err != nil {
+		return imageFolder{}, false
+	}
+	files, err := fetch.LocalFiles(dir)
+	return imageFolder{files, dir, dir}, err == nil
 }
 
 // file returns the name of a file of the folder for messages.
@@ -66,9 +71,18 @@ func (f imageFolder) file(name string) string {
 	return filepath.Join(f.dir, name)
 }
 
+// document reads image.yaml or lock.json. The user put it there, so it may be a
+// link to anywhere; what it names may not.
+func (f imageFolder) document(name string) ([]byte, error) {
+	if f.dir == "" {
+		return readCapped(f.files, name, maxDocument)
+	}
+	return readCapped(os.DirFS(f.dir), name, maxDocument)
+}
+
 // spec reads and checks image.yaml.
 func (f imageFolder) spec() (*specs.Spec, error) {
-	b, err := readCapped(f, specName, 1<<20)
+	b, err := f.document(specName)
 	if err != nil {
 		return nil, err
 	}
@@ -77,7 +91,7 @@ func (f imageFolder) spec() (*specs.Spec, error) {
 
 // lock reads lock.json; nil when there is none.
 func (f imageFolder) lock() (*specs.Lock, error) {
-	b, err := readCapped(f, lockName, 16<<20)
+	b, err := f.document(lockName)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -139,7 +153,7 @@ func (f imageFolder) parent(spec *specs.Spec) (imageFolder, error) {
 
 // folders returns the folder f of spec, and those of everything that it extends.
 func (f imageFolder) folders(spec *specs.Spec) ([]fs.FS, error) {
-	all := []fs.FS{f.FS}
+	all := []fs.FS{f.files}
 	const most = 8 // the depth that a lock may have
 	for range most {
 		if spec.Extends == "" {
@@ -152,18 +166,34 @@ func (f imageFolder) folders(spec *specs.Spec) ([]fs.FS, error) {
 		if spec, err = f.spec(); err != nil {
 			return nil, err
 		}
-		all = append(all, f.FS)
+		all = append(all, f.files)
 	}
 	return nil, diag.Usagef("%s: extends more than %d specs, or itself", f.place, most)
 }
 
-func readCapped(f imageFolder, name string, most int64) ([]byte, error) {
-	info, err := fs.Stat(f.FS, name)
-	if err == nil && info.Size() > most {
-		return nil, diag.Usagef("%s: %d bytes, want at most %d", f.file(name), info.Size(), most)
-	}
+// maxDocument bounds image.yaml and lock.json, in bytes; specs has narrower
+// bounds of its own.
+const maxDocument = 16 << 20
+
+// readCapped reads a regular file of at most the given number of bytes: a pipe
+// would wait for its other end, and a device may have none.
+func readCapped(files fs.FS, name string, most int64) ([]byte, error) {
+	info, err := fs.Stat(files, name)
 	if err != nil {
 		return nil, err
 	}
-	return fs.ReadFile(f.FS, name)
+	if !info.Mode().IsRegular() {
+		return nil, diag.Usagef("%s is not a regular file", name)
+	}
+	f, err := files.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	// It may have grown since.
+	b, err := io.ReadAll(io.LimitReader(f, most+1))
+	if err == nil && int64(len(b)) > most {
+		err = diag.Usagef("%s has more than %d bytes", name, most)
+	}
+	return b, err
 }

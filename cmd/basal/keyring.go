@@ -1,14 +1,17 @@
 package main
 
 import (
-	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"strings"
 
 	"github.com/basal-project/basal/builder/debian"
 	"github.com/basal-project/basal/internal/diag"
 )
+
+// maxKeyring bounds a file of keys, in bytes. Debian's own has some 60 kB.
+const maxKeyring = 4 << 20
 
 // keyringOf returns the keys that signed-by names in f's spec, or in the spec so
 // many levels up.
@@ -34,16 +37,16 @@ func (f imageFolder) keyring(signedBy string) ([]byte, error) {
 		return nil, diag.Usagef("%s: signed-by %q: no such keyring", f.file(specName), signedBy).
 			WithHint("use %s, or a key file: ./archive.asc", strings.Join(debian.KeyringNames(), " or "))
 	}
-	var keys []byte
-	var err error
-	switch {
-	case filepath.IsAbs(signedBy):
-		keys, err = os.ReadFile(signedBy)
-	case f.dir != "":
-		keys, err = os.ReadFile(filepath.Join(f.dir, signedBy))
-	default:
-		keys, err = fs.ReadFile(f.FS, strings.TrimPrefix(signedBy, "./"))
+	// The user may keep keys anywhere on the machine.
+	files, name := f.files, path.Clean(signedBy)
+	if f.dir != "" || filepath.IsAbs(signedBy) {
+		file := filepath.FromSlash(signedBy)
+		if !filepath.IsAbs(file) {
+			file = filepath.Join(f.dir, file)
+		}
+		files, name = os.DirFS(filepath.Dir(file)), filepath.Base(file)
 	}
+	keys, err := readCapped(files, name, maxKeyring)
 	if err == nil {
 		err = debian.CheckKeyring(keys)
 	}

@@ -27,7 +27,7 @@ func newList() *cobra.Command {
 			var rows []row
 			for _, name := range images.Names() {
 				folder, _ := images.Open(name)
-				spec, err := imageFolder{FS: folder, place: "embedded " + name}.spec()
+				spec, err := imageFolder{files: folder, place: "embedded " + name}.spec()
 				if err != nil {
 					return err
 				}

@@ -112,7 +112,7 @@ func lockRequest(folder imageFolder, spec *specs.Spec, f lockFlags) (locking.Req
 	req := locking.Request{
 		File:               folder.file(specName),
 		Spec:               spec,
-		Local:              func(path string) ([]byte, error) { return readCapped(folder, path, 256<<20) },
+		Local:              func(path string) ([]byte, error) { return readCapped(folder.files, path, 256<<20) },
 		Keyring:            folder.keyringOf,
 		Now:                time.Now(),
 		AllowExpiredUnsafe: f.allowExpired,
@@ -150,7 +150,7 @@ func saveLock(cmd *cobra.Command, folder imageFolder, before, after *specs.Lock,
 	if err := readable(folder, b, f); err != nil {
 		return err
 	}
-	old, err := readCapped(folder, lockName, 16<<20)
+	old, err := folder.document(lockName)
 	if err != nil && before != nil {
 		return err
 	}
@@ -223,7 +223,7 @@ func addMissing(cmd *cobra.Command, folder imageFolder, src *source, req *lockin
 	if err != nil || len(missing) == 0 {
 		return err
 	}
-	old, err := readCapped(folder, specName, 1<<20)
+	old, err := folder.document(specName)
 	if err != nil {
 		return err
 	}

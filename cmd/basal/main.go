@@ -40,6 +40,7 @@ func run(args []string) diag.Code {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal kills, whatever the first one waits for
 	root := newRoot()
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)

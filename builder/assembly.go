@@ -3,9 +3,9 @@ package builder
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
@@ -122,6 +122,9 @@ func (a *assembly) compose(ctx context.Context, chains []chain) error {
 	if err := a.readPackages(ctx, chains); err != nil {
 		return err
 	}
+	if err := a.checkEpochs(chains); err != nil {
+		return err
+	}
 	var platforms [][]chain // chains of one platform share their lower floors
 	for _, c := range chains {
 		i := slices.IndexFunc(platforms, func(p []chain) bool { return p[0].platform == c.platform })
@@ -158,9 +161,6 @@ func (a *assembly) composeOne(c chain) error {
 				return err
 			}
 			image, err = compose.Apply(below, step)
-			if errors.Is(err, rootfs.ErrConflict) {
-				err = diag.Failedf("%w", err).WithHint("write the path in files to say what is there, or in exclude to have neither")
-			}
 			if err != nil {
 				return err
 			}
@@ -191,8 +191,11 @@ func (a *assembly) step(f floor, p specs.Platform) (compose.Step, error) {
 	for _, pkg := range own {
 		s.Packages = append(s.Packages, a.composable(f, pkg))
 	}
+	if err := checkSetuid(f, s.Packages); err != nil {
+		return compose.Step{}, err
+	}
 	if c := f.certificates; c != nil {
-		s.Certificates = compose.Certificates{Add: c.Add, Remove: c.Remove}
+		s.Certificates = compose.Certificates{Clear: c.None(), Add: c.Add, Remove: c.Remove}
 		if bundle != nil {
 			p := a.composable(f, *bundle)
 			s.Certificates.Bundle = &p
@@ -200,6 +203,20 @@ func (a *assembly) step(f floor, p specs.Platform) (compose.Step, error) {
 		}
 	}
 	return s, nil
+}
+
+// checkSetuid refuses a path in setuid that no package has so: it is misspelt, or
+// a privilege that has gone, and would be given to whatever comes there next.
+func checkSetuid(f floor, packages []compose.Package) error {
+	for _, path := range f.Setuid {
+		if !slices.ContainsFunc(packages, func(p compose.Package) bool {
+			e, ok := p.Tree.Lookup(strings.TrimPrefix(path, "/"))
+			return ok && e.Mode&0o6000 != 0
+		}) {
+			return diag.Usagef("%s: setuid: no package has a setuid or setgid file at %s", f.name(), path).WithHint("remove it")
+		}
+	}
+	return nil
 }
 
 func (a *assembly) composable(f floor, pkg specs.LockedPackage) compose.Package {

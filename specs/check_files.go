@@ -2,8 +2,10 @@ package specs
 
 import (
 	"fmt"
+	"path"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // types are the values of File.Type.
@@ -12,10 +14,10 @@ var types = []string{TypeFile, TypeDir, TypeSymlink, TypeLinks}
 // file checks one entry: which fields it has follows from its type.
 func (c checker) file(at string, f File) {
 	c.notEmpty(f.Path != "", at, "path")
-	if f.Path != "" && (!isAbsolute(f.Path) || longName(f.Path)) {
+	if f.Path != "" && !isPath(f.Path) {
 		c.report(at+".path", fmt.Sprintf("path is %s, want a clean absolute path below /", quoted(f.Path)), "")
 	}
-	if strings.Contains(f.Path, "/.wh.") {
+	if hasWhiteout(f.Path) {
 		c.report(at+".path", fmt.Sprintf("path %s has a name that begins with .wh.", quoted(f.Path)), "in a layer such a name deletes another")
 	}
 	if f.Mode != "" {
@@ -44,6 +46,22 @@ func (c checker) file(at string, f File) {
 	}
 }
 
+// nested refuses an entry below one that is a file.
+func (c checker) nested(at string, files []File) {
+	isFile := map[string]bool{}
+	for _, f := range files {
+		isFile[f.Path] = f.Type == "" || f.Type == TypeFile
+	}
+	for i, f := range files {
+		if !isPath(f.Path) {
+			continue // reported, and of any length
+		}
+		for dir := path.Dir(f.Path); dir != "/"; dir = path.Dir(dir) {
+			c.want(!isFile[dir], fmt.Sprintf("%s[%d].path", at, i), "path %s is below %s, which files makes a file", quoted(f.Path), quoted(dir))
+		}
+	}
+}
+
 // fields demands the fields of needs and refuses those in without.
 func (c checker) fields(at string, f File, needs string, without ...string) {
 	has := map[string]bool{"content": f.Content != nil, "source": f.Source != "", "target": f.Target != "", "mode": f.Mode != ""}
@@ -67,6 +85,15 @@ func foundSources(f File) string {
 	}
 	return "found neither content nor source"
 }
+
+// IsFilePath reports whether p can be the path of an entry of files: absolute,
+// clean, of text without control characters, no name in it longer than Linux
+// allows or one that deletes another.
+func IsFilePath(p string) bool { return utf8.ValidString(p) && isPath(p) && !hasWhiteout(p) }
+
+func isPath(p string) bool { return isAbsolute(p) && !longName(p) }
+
+func hasWhiteout(p string) bool { return strings.Contains(p, "/.wh.") }
 
 // longName reports whether a name in p is longer than Linux allows.
 func longName(p string) bool {

@@ -49,13 +49,16 @@ type Waiver struct {
 
 // Certificates describes /etc/ssl/certs/ca-certificates.crt.
 type Certificates struct {
-	Bundle string   `json:"bundle,omitempty"` // "debian": ca-certificates' own set; "" or "none": only what is added
+	Bundle string   `json:"bundle,omitempty"` // "debian": ca-certificates' own set; "none": only what is added; "": the parent's, if it has one
 	Add    []string `json:"add,omitempty"`    // PEM files beside the spec
 	Remove []string `json:"remove,omitempty"` // names below usr/share/ca-certificates, e.g. mozilla/X.crt
 }
 
 // FromDebian reports whether the bundle begins with Debian's own certificates.
 func (c *Certificates) FromDebian() bool { return c != nil && c.Bundle == bundleDebian }
+
+// None reports whether the bundle begins empty, whatever a parent has.
+func (c *Certificates) None() bool { return c != nil && c.Bundle == bundleNone }
 
 // Accounts lists users and groups in the order in which they are written.
 type Accounts struct {

@@ -7,32 +7,41 @@ import (
 	"strings"
 
 	"github.com/basal-project/basal/builder/rootfs"
+	"github.com/basal-project/basal/internal/diag"
 	"github.com/basal-project/basal/specs"
+)
+
+const (
+	passwdPath = "etc/passwd"
+	groupPath  = "etc/group"
 )
 
 // accountFiles adds the step's accounts to the image's and returns the files
 // that follow from all of them: /etc/passwd (passwd(5)), /etc/group (group(5))
 // and the home directories that the step asks for.
-func (img *Image) accountFiles(s Step) ([]rootfs.Entry, error) {
+func (img *Image) accountFiles(parent rootfs.Tree, s Step) ([]rootfs.Entry, error) {
 	if s.Accounts.IsZero() {
 		return nil, nil
 	}
 	for _, u := range s.Accounts.Users {
 		if slices.ContainsFunc(img.users, func(o specs.User) bool { return o.Name == u.Name || o.UID == u.UID }) {
-			return nil, fmt.Errorf("accounts: user %s (uid %d) is already in the image", u.Name, u.UID)
+			return nil, diag.Usagef("accounts: user %s (uid %d) is already in the image", u.Name, u.UID)
 		}
 		img.users = append(img.users, u)
 	}
 	for _, g := range s.Accounts.Groups {
 		if slices.ContainsFunc(img.groups, func(o specs.Group) bool { return o.Name == g.Name || o.GID == g.GID }) {
-			return nil, fmt.Errorf("accounts: group %s (gid %d) is already in the image", g.Name, g.GID)
+			return nil, diag.Usagef("accounts: group %s (gid %d) is already in the image", g.Name, g.GID)
 		}
 		img.groups = append(img.groups, g)
 	}
-	origin := "generated:accounts of " + s.Name
-	out := []rootfs.Entry{
-		textFile("etc/passwd", passwd(img.users), origin),
-		textFile("etc/group", group(img.groups), origin),
+	origin := generatedBy + "accounts of " + s.Name
+	var out []rootfs.Entry
+	if len(s.Accounts.Users) > 0 {
+		out = append(out, textFile(passwdPath, passwd(img.users), origin))
+	}
+	if _, there := parent.Lookup(groupPath); len(s.Accounts.Groups) > 0 || !there && !inPackages(s.Packages, groupPath) {
+		out = append(out, textFile(groupPath, group(img.groups), origin)) // empty rather than missing
 	}
 	for _, u := range s.Accounts.Users {
 		if u.HomeMode == "" {
@@ -40,7 +49,7 @@ func (img *Image) accountFiles(s Step) ([]rootfs.Entry, error) {
 		}
 		m, err := mode(u.HomeMode, 0)
 		if err != nil {
-			return nil, fmt.Errorf("accounts: user %s: home-mode: %w", u.Name, err)
+			return nil, diag.Usagef("accounts: user %s: home-mode: %w", u.Name, err)
 		}
 		out = append(out, rootfs.Entry{Path: strings.TrimPrefix(u.Home, "/"), Kind: rootfs.Dir, Mode: m, UID: u.UID, GID: u.GID, Origins: []string{origin}})
 	}

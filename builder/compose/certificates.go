@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/basal-project/basal/builder/rootfs"
+	"github.com/basal-project/basal/internal/diag"
 )
 
 // BundlePackage is the package whose certificates make Debian's bundle.
@@ -27,6 +28,7 @@ const (
 // Certificates says what a step does to the CA bundle.
 type Certificates struct {
 	Bundle     *Package // ca-certificates, whose set replaces what the image has; nil: keep
+	Clear      bool     // begin with none: what the image has goes
 	BundleOnly bool     // Bundle is not one of the step's packages: only its certificates are used
 	Add        []string // local PEM files
 	Remove     []string // names below usr/share/ca-certificates
@@ -44,8 +46,14 @@ type certificate struct {
 // the added ones in the spec's order.
 func (img *Image) certificateFiles(s Step) ([]rootfs.Entry, error) {
 	c := s.Certificates
-	if c.Bundle == nil && len(c.Add) == 0 && len(c.Remove) == 0 {
+	if c.Clear && len(img.certs)+len(c.Add) == 0 {
+		return nil, nil // none before, none now
+	}
+	if c.Bundle == nil && !c.Clear && len(c.Add) == 0 && len(c.Remove) == 0 {
 		return nil, nil
+	}
+	if c.Clear {
+		img.certs = nil
 	}
 	if c.Bundle != nil {
 		shipped, err := shippedCertificates(*c.Bundle)
@@ -57,19 +65,19 @@ func (img *Image) certificateFiles(s Step) ([]rootfs.Entry, error) {
 	for _, name := range c.Remove {
 		i := slices.IndexFunc(img.certs, func(o certificate) bool { return o.name == name })
 		if i < 0 {
-			return nil, fmt.Errorf("certificates: remove: there is no %q in the bundle", name)
+			return nil, diag.Usagef("certificates: remove: there is no %q in the bundle", name)
 		}
 		img.certs = slices.Delete(slices.Clone(img.certs), i, i+1)
 	}
 	for _, name := range c.Add {
 		added, err := localCertificates(name, s)
 		if err != nil {
-			return nil, fmt.Errorf("certificates: add: %s: %w", name, err)
+			return nil, diag.Usagef("certificates: add: %s: %w", name, err)
 		}
 		img.certs = append(slices.Clip(img.certs), added)
 	}
 	if len(img.certs) == 0 {
-		return nil, fmt.Errorf("certificates: the bundle would be empty")
+		return nil, diag.Usagef("certificates: the bundle would be empty").WithHint("a parent's bundle can be replaced and not be taken away: add a certificate, or extend an image without a bundle")
 	}
 	bundle := img.bundle(s.Name)
 	out := []rootfs.Entry{
@@ -84,7 +92,7 @@ func (img *Image) certificateFiles(s Step) ([]rootfs.Entry, error) {
 
 func (img *Image) bundle(name string) rootfs.Entry {
 	var content bytes.Buffer
-	origins := []string{"generated:certificates of " + name}
+	origins := []string{generatedBy + "certificates of " + name}
 	for _, c := range img.certs {
 		content.Write(c.pem)
 		if !slices.Contains(origins, c.origin) {
@@ -156,7 +164,7 @@ func localCertificates(name string, s Step) (certificate, error) {
 	if out.Len() == 0 {
 		return certificate{}, fmt.Errorf("holds no PEM certificate")
 	}
-	return certificate{name, out.Bytes(), "spec:" + s.Name}, nil
+	return certificate{name, out.Bytes(), s.origin()}, nil
 }
 
 // bundleRecord lets scanners and lawyers see the package of which only the

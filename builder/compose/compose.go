@@ -20,12 +20,14 @@
 package compose
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/basal-project/basal/builder/layer"
 	"github.com/basal-project/basal/builder/rootfs"
+	"github.com/basal-project/basal/internal/diag"
 	"github.com/basal-project/basal/internal/digest"
 	"github.com/basal-project/basal/specs"
 )
@@ -67,11 +69,26 @@ type Layer struct {
 // Apply returns parent with step on top. parent's layers are unchanged.
 func Apply(parent Image, s Step) (Image, error) {
 	img, err := apply(parent, s)
+	if errors.Is(err, rootfs.ErrConflict) {
+		err = diag.Usagef("%w", err).WithHint("%s", wayOut(err, s))
+	}
 	if err != nil {
 		return Image{}, fmt.Errorf("%s: %w", s.Name, err)
 	}
 	return img, nil
 }
+
+// wayOut says what a person can do about a conflict in s.
+func wayOut(err error, s Step) string {
+	var c *rootfs.ConflictError
+	if errors.As(err, &c) && (slices.Contains(c.A.Origins, s.origin()) || slices.Contains(c.B.Origins, s.origin())) {
+		return "files says what is at a path, not what is above or below it: choose another path, or exclude what packages have there"
+	}
+	return "write the path in files to say what is there, or in exclude to have neither"
+}
+
+// origin is the origin of the entries that the spec itself describes.
+func (s Step) origin() string { return "spec:" + s.Name }
 
 func apply(parent Image, s Step) (Image, error) {
 	img := Image{
@@ -81,17 +98,24 @@ func apply(parent Image, s Step) (Image, error) {
 		groups:   slices.Clone(parent.groups),
 		certs:    slices.Clone(parent.certs),
 	}
-	links := linksOf(parent.Tree, s)
+	entries, err := kept(parent.Tree, s)
+	if err != nil {
+		return Image{}, err
+	}
+	links := linksOf(parent.Tree, s, entries)
 	files, err := spelledOut(s, links)
 	if err != nil {
 		return Image{}, err
 	}
-	placed, err := place(parent, s, links, files)
+	placed, err := place(parent, s, entries, links, files)
 	if err != nil {
 		return Image{}, err
 	}
 	own, err := img.generate(parent, s, files, placed)
 	if err != nil {
+		return Image{}, err
+	}
+	if err := checkDirs(parent.Tree, own); err != nil {
 		return Image{}, err
 	}
 	corrected, err := correctSums(parent.Tree, own, placed)

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/basal-project/basal/builder/rootfs"
+	"github.com/basal-project/basal/internal/diag"
 	"github.com/basal-project/basal/specs"
 )
 
@@ -19,13 +20,13 @@ func spelledOut(s Step, l links) ([]rootfs.Entry, error) {
 	for _, f := range s.Files {
 		entries, err := fileEntries(f, s.Input)
 		if err != nil {
-			return nil, fmt.Errorf("files: %s: %w", f.Path, err)
+			return nil, diag.Usagef("files: %s: %w", f.Path, err)
 		}
 		for _, e := range entries {
 			if e.Path, err = l.resolve(e.Path); err != nil {
-				return nil, fmt.Errorf("files: %w", err)
+				return nil, diag.Usagef("files: %w", err)
 			}
-			e.Origins = []string{"spec:" + s.Name}
+			e.Origins = []string{s.origin()}
 			out = append(out, e)
 		}
 	}
@@ -75,10 +76,11 @@ func linkEntries(dir rootfs.Entry, f specs.File, input func(string) (rootfs.Cont
 		if name == "" || strings.HasPrefix(name, "#") {
 			continue
 		}
-		if strings.Contains(name, "/") {
-			return nil, fmt.Errorf("%s:%d: %q is not a plain file name", f.Source, n, name)
+		path := dir.Path + "/" + name
+		if strings.Contains(name, "/") || !specs.IsFilePath("/"+path) {
+			return nil, fmt.Errorf("%s:%d: %.300q is not a plain file name", f.Source, n, name)
 		}
-		out = append(out, rootfs.Entry{Path: dir.Path + "/" + name, Kind: rootfs.Symlink, Mode: 0o777, UID: f.UID, GID: f.GID, Link: f.Target})
+		out = append(out, rootfs.Entry{Path: path, Kind: rootfs.Symlink, Mode: 0o777, UID: f.UID, GID: f.GID, Link: f.Target})
 	}
 	if content.Size() > most {
 		return nil, errors.New("source is larger than 1 MiB")

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/basal-project/basal/builder/rootfs"
+	"github.com/basal-project/basal/internal/diag"
 	"github.com/basal-project/basal/specs"
 )
 
@@ -57,14 +58,16 @@ func TestFilesOfAChild(t *testing.T) {
 
 func TestLinksType(t *testing.T) {
 	list := "# applets\nls\n\n  cat  \n[\n"
-	s := step().inputs(map[string]string{"applets": list, "bad": "ok\na/b\n", "twice": "x\nx\n", "dots": "..\n", "large": strings.Repeat("a\n", 600_000)})
+	s := step().inputs(map[string]string{"applets": list, "bad": "ok\na/b\n", "twice": "x\nx\n", "dots": "..\n", "escape": "a\x1b[2J\n", "latin1": "caf\xe9\n", "long": strings.Repeat("n", 256) + "\n", "whiteout": ".wh.x\n", "large": strings.Repeat("a\n", 600_000)})
 	links := func(source string) Step {
 		return s.with(files(specs.File{Path: "/busybox", Type: specs.TypeLinks, Source: source, Target: "/usr/bin/busybox"}))
 	}
 	always(t, tree{"busybox": d755, "busybox/ls": "symlink /usr/bin/busybox", "busybox/cat": "symlink /usr/bin/busybox", "busybox/[": "symlink /usr/bin/busybox"}, links("applets"))
 	always(t, tree{"busybox": d755, "busybox/x": "symlink /usr/bin/busybox"}, links("twice"))
 	never(t, `bad:2: "a/b" is not a plain file name`, nil, links("bad"))
-	never(t, "not clean", nil, links("dots"))
+	for _, source := range []string{"dots", "escape", "latin1", "long", "whiteout"} {
+		never(t, source+":1:", nil, links(source))
+	}
 	never(t, "larger than 1 MiB", nil, links("large"))
 	never(t, "file does not exist", nil, links("absent"))
 }
@@ -92,4 +95,34 @@ func TestDirectoryModesOfAChild(t *testing.T) {
 		"tmp": "dir 1777 0:0", "tmp/cache": d755, "tmp/cache/x": f644,
 		"home": d755, "home/nonroot": "dir 0700 65532:65532", "home/nonroot/.rc": f644,
 	})
+}
+
+// A spec's fault is its author's to mend, exit code 2, and the hint does not ask
+// for what is there already.
+func TestFaultsOfTheSpec(t *testing.T) {
+	p := pack(t, "p", tree{"etc/conf/x": f644, "etc/passwd": f644 + "theirs"})
+	file := func(path string) func(*Step) { return files(specs.File{Path: path, Content: text("")}) }
+	user := func(s *Step) { s.Accounts.Users = []specs.User{{Name: "app", UID: 1}} }
+	for name, c := range map[string]struct {
+		hint  string
+		below Step
+		s     Step
+	}{
+		"a file over a directory": {"files says what", step(), step(p).with(file("/etc/conf"))},
+		"two packages":            {"write the path in files", step(), step(p, pack(t, "q", tree{"etc/conf/x": f644 + "q"}))},
+		"a package's passwd":      {"write the path in files", step(), step(p).with(user)},
+		"a parent's passwd":       {"write the whole file", step(p), step().with(user)},
+		"a hand-written passwd":   {"write the whole file", step().with(file("/etc/passwd")), step().with(user)},
+		"a parent's link":         {"leads to", step(base(t)), step().with(files(specs.File{Path: "/lib", Type: specs.TypeDir}))},
+		"a link in a link":        {"leads to", step(base(t), pack(t, "q", tree{"lib/d": "symlink e"})), step().with(files(specs.File{Path: "/lib/d", Type: specs.TypeDir}))},
+		"a home over a link": {"leads to", step(base(t)), step().with(func(s *Step) {
+			s.Accounts.Users = []specs.User{{Name: "app", UID: 1, Home: "/lib", HomeMode: "700"}}
+		})},
+		"a pattern for nothing": {"platform", step(), step(p).with(func(s *Step) { s.Exclude = []string{"/etc/nosuch"} })},
+	} {
+		_, err := Apply(mustApply(t, c.below), c.s)
+		if diag.CodeOf(err) != diag.Usage || !strings.Contains(diag.HintOf(err), c.hint) {
+			t.Errorf("%s: got code %d, %v, hint %q, want %q", name, diag.CodeOf(err), err, diag.HintOf(err), c.hint)
+		}
+	}
 }

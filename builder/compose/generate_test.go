@@ -44,6 +44,11 @@ func TestAccounts(t *testing.T) {
 	} {
 		never(t, "already in the image", nil, parent, step().with(func(s *Step) { s.Accounts = twice }))
 	}
+	// Who adds users only says nothing about groups.
+	theirs := step().with(files(specs.File{Path: "/etc/group", Content: text("theirs")}))
+	mustRead(t, mustApply(t, theirs, child), "etc/group", "theirs")
+	mustRead(t, mustApply(t, child), "etc/group", "")
+
 	mine := step().with(files(specs.File{Path: "/etc/passwd", Content: text("mine")})).with(func(s *Step) { s.Accounts = child.Accounts })
 	mustRead(t, mustApply(t, mine), "etc/passwd", "mine")
 }
@@ -146,6 +151,13 @@ func TestBundle(t *testing.T) {
 	// A child adds to its parent's, and replaces it.
 	mustRead(t, mustApply(t, bundle(less), bundle(Certificates{Add: []string{"own.pem"}})), bundleFile, certB+certA+certB+certA+certB)
 	mustRead(t, mustApply(t, bundle(Certificates{Add: []string{"own.pem"}}), bundle(only)), bundleFile, certA+certB+certA)
+
+	// Or begins anew; where there was nothing, there is nothing to do.
+	mustRead(t, mustApply(t, bundle(less), bundle(Certificates{Clear: true, Add: []string{"own.pem"}})), bundleFile, certA+certB)
+	if img := mustApply(t, bundle(Certificates{Clear: true})); img.Tree.Len() > 0 {
+		t.Errorf("no bundle of nothing has %v", spell(t, img.Tree))
+	}
+	never(t, "the bundle would be empty", nil, bundle(less), bundle(Certificates{Clear: true}))
 
 	whole := step(p).with(func(s *Step) { s.Certificates = Certificates{Bundle: &p} })
 	mustRead(t, mustApply(t, whole), bundleFile, certA+certB+certA)

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/basal-project/basal/builder/rootfs"
+	"github.com/basal-project/basal/internal/diag"
 	"github.com/basal-project/basal/specs"
 )
 
@@ -18,19 +19,22 @@ var mergedUsr = []string{"bin", "sbin", "lib", "lib32", "lib64", "libo32", "libx
 // links maps the path of each symlink of an image to its target.
 type links map[string]string
 
-// linksOf collects the symlinks of everything that a step will merge.
-func linksOf(parent rootfs.Tree, s Step) links {
+// linksOf collects the symlinks of everything that a step will merge; kept is
+// what it takes of its packages.
+func linksOf(parent rootfs.Tree, s Step, kept [][]rootfs.Entry) links {
 	l := links{}
-	add := func(t rootfs.Tree, exclude []string) {
-		for e := range t.All() {
-			if e.Kind == rootfs.Symlink && !excluded(e.Path, exclude) {
-				l[e.Path] = e.Link
-			}
+	add := func(e rootfs.Entry) {
+		if e.Kind == rootfs.Symlink {
+			l[e.Path] = e.Link
 		}
 	}
-	add(parent, nil)
-	for _, p := range s.Packages {
-		add(p.Tree, s.Exclude)
+	for e := range parent.All() {
+		add(e)
+	}
+	for _, entries := range kept {
+		for _, e := range entries {
+			add(e)
+		}
 	}
 	for _, f := range s.Files {
 		p := strings.TrimPrefix(f.Path, "/")
@@ -40,6 +44,18 @@ func linksOf(parent rootfs.Tree, s Step) links {
 		}
 	}
 	return l
+}
+
+// checkDirs refuses own directories of a step where the parent has a link: what
+// leads through the link, in the layers below too, would lose its target.
+func checkDirs(parent rootfs.Tree, own []rootfs.Entry) error {
+	for _, e := range own {
+		if below, ok := parent.Lookup(e.Path); ok && e.Kind == rootfs.Dir && below.Kind == rootfs.Symlink {
+			return diag.Usagef("/%s is a symlink to %s in the parent, from %s: a directory cannot take its place", e.Path, below.Link, rootfs.From(below.Origins)).
+				WithHint("write the directory that it leads to")
+		}
+	}
+	return nil
 }
 
 // resolve returns where p leads when the links among its parents are followed.

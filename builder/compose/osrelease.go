@@ -2,7 +2,6 @@ package compose
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -10,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/basal-project/basal/builder/rootfs"
+	"github.com/basal-project/basal/internal/diag"
 )
 
 const osReleasePath = "usr/lib/os-release"
@@ -28,7 +28,7 @@ func osRelease(parent rootfs.Tree, s Step) ([]rootfs.Entry, error) {
 		}
 	}
 	if !ok || e.Kind != rootfs.File {
-		return nil, errors.New("os-release: no package of the image has /usr/lib/os-release; base-files does")
+		return nil, diag.Usagef("os-release: no package of the image has /usr/lib/os-release; base-files does")
 	}
 	old, err := io.ReadAll(io.LimitReader(e.Content.Reader(), 64<<10))
 	if err != nil {
@@ -49,7 +49,7 @@ func osRelease(parent rootfs.Tree, s Step) ([]rootfs.Entry, error) {
 			out.WriteString(assignment(key, s.OSRelease[key]))
 		}
 	}
-	origins := append([]string{"generated:os-release of " + s.Name}, e.Origins...)
+	origins := append([]string{generatedBy + "os-release of " + s.Name}, e.Origins...)
 	return []rootfs.Entry{textFile(osReleasePath, out.Bytes(), origins...)}, nil
 }
 

@@ -2,10 +2,6 @@ package compose
 
 import (
 	"fmt"
-	"slices"
-	"strings"
-
-	"github.com/bmatcuk/doublestar/v4"
 
 	"github.com/basal-project/basal/builder/debian"
 	"github.com/basal-project/basal/builder/rootfs"
@@ -45,13 +41,23 @@ func (p placedPackage) pathInDeb(path string) string {
 	return path
 }
 
-// place moves the packages' entries through the image's links and leaves out
-// what the spec excludes or replaces, what another package of the step Replaces,
-// and adds the dpkg records of what is left.
-func place(parent Image, s Step, l links, files []rootfs.Entry) ([]placedPackage, error) {
-	if err := checkExcludes(parent.Tree, s); err != nil {
+// kept returns what the spec's exclude leaves of each package.
+func kept(parent rootfs.Tree, s Step) ([][]rootfs.Entry, error) {
+	x := newExclusion(s.Exclude)
+	if err := x.checkParent(parent, s.Packages); err != nil {
 		return nil, err
 	}
+	out := make([][]rootfs.Entry, len(s.Packages))
+	for i, p := range s.Packages {
+		out[i] = x.left(p.Tree)
+	}
+	return out, x.unused()
+}
+
+// place moves the packages' entries through the image's links, leaves out what
+// the spec replaces and what another package of the step Replaces, and adds the
+// dpkg records of what is left.
+func place(parent Image, s Step, entries [][]rootfs.Entry, l links, files []rootfs.Entry) ([]placedPackage, error) {
 	replaced := map[string]bool{}
 	for _, f := range files {
 		replaced[f.Path] = true
@@ -62,7 +68,7 @@ func place(parent Image, s Step, l links, files []rootfs.Entry) ([]placedPackage
 	placed := make([]placedPackage, len(s.Packages))
 	for i, p := range s.Packages {
 		var err error
-		if placed[i], err = placeOne(p, l, s.Exclude, replaced); err != nil {
+		if placed[i], err = placeOne(p, entries[i], l, replaced); err != nil {
 			return nil, err
 		}
 	}
@@ -75,12 +81,9 @@ func place(parent Image, s Step, l links, files []rootfs.Entry) ([]placedPackage
 	return placed, nil
 }
 
-func placeOne(p Package, l links, exclude []string, replaced map[string]bool) (placedPackage, error) {
-	out := placedPackage{Package: p, was: map[string]string{}, entries: make([]rootfs.Entry, 0, p.Tree.Len()+4)}
-	for e := range p.Tree.All() {
-		if excluded(e.Path, exclude) {
-			continue
-		}
+func placeOne(p Package, entries []rootfs.Entry, l links, replaced map[string]bool) (placedPackage, error) {
+	out := placedPackage{Package: p, was: map[string]string{}, entries: make([]rootfs.Entry, 0, len(entries)+4)}
+	for _, e := range entries {
 		from := e.Path
 		var err error
 		if e.Kind == rootfs.Dir {
@@ -103,38 +106,4 @@ func placeOne(p Package, l links, exclude []string, replaced map[string]bool) (p
 		out.entries = append(out.entries, e)
 	}
 	return out, nil
-}
-
-// excluded reports whether a package's file is to be left out. A copyright file
-// goes only when a pattern asks for copyright files by name: a licence may
-// demand that it stays.
-func excluded(path string, patterns []string) bool {
-	copyright := strings.HasPrefix(path, "usr/share/doc/") && strings.HasSuffix(path, "/copyright")
-	for _, pattern := range patterns {
-		if copyright && !strings.HasSuffix(pattern, "/copyright") {
-			continue
-		}
-		if doublestar.MatchUnvalidated(pattern, "/"+path) {
-			return true
-		}
-	}
-	return false
-}
-
-// checkExcludes refuses a pattern that reaches into the parent, whose layers
-// this step cannot change.
-func checkExcludes(parent rootfs.Tree, s Step) error {
-	for e := range parent.All() {
-		if e.Kind == rootfs.Dir || !excluded(e.Path, s.Exclude) {
-			continue
-		}
-		if !inPackages(s.Packages, e.Path) {
-			return fmt.Errorf("exclude reaches /%s, which the parent has from %s: a step cannot take away what is below it", e.Path, rootfs.From(e.Origins))
-		}
-	}
-	return nil
-}
-
-func inPackages(packages []Package, path string) bool {
-	return slices.ContainsFunc(packages, func(p Package) bool { _, ok := p.Tree.Lookup(path); return ok })
 }

@@ -122,7 +122,7 @@ func TestHardLinks(t *testing.T) {
 func TestExclude(t *testing.T) {
 	doc := pack(t, "doc", tree{
 		"usr/share/doc/doc/copyright": f644 + "licence", "usr/share/doc/doc/changelog": f644 + "long",
-		"usr/share/zoneinfo/right/UTC": f644 + "leap", "usr/share/zoneinfo/UTC": f644 + "utc",
+		"usr/share/zoneinfo/right": d755, "usr/share/zoneinfo/right/UTC": f644 + "leap", "usr/share/zoneinfo/UTC": f644 + "utc",
 	})
 	exclude := func(globs ...string) Step { return step(doc).with(func(s *Step) { s.Exclude = globs }) }
 	zone := tree{"usr": d755, "usr/share": d755, "usr/share/zoneinfo": d755, "usr/share/zoneinfo/UTC": f644 + "utc"}
@@ -135,7 +135,20 @@ func TestExclude(t *testing.T) {
 	licence := with(tree{"usr/share/doc": d755, "usr/share/doc/doc": d755, "usr/share/doc/doc/copyright": f644 + "licence"})
 	always(t, licence, exclude("/usr/share/doc/**", "/usr/share/zoneinfo/right/**"))
 	always(t, licence, exclude("/usr/share/doc/*/changelog*", "/usr/share/zoneinfo/right", "/usr/share/zoneinfo/right/*"))
+	always(t, licence, exclude("/usr/share/doc/**", "/usr/share/zoneinfo/right"))
 	always(t, with(tree{}), exclude("/usr/share/doc/**", "/usr/share/doc/*/copyright", "/**/right/**"))
+
+	never(t, "exclude: /usr/share/dic/** takes nothing", nil, exclude("/usr/share/doc/**", "/usr/share/dic/**"))
+	never(t, "exclude: /usr/share/doc/*/c?pyright takes nothing", nil, exclude("/usr/share/doc/*/c?pyright"))
+
+	// A directory goes with its content, and keeps its mode if something stays.
+	home := pack(t, "home", tree{"root": "dir 0700 0:0", "root/.profile": f644, "root/a": d755, "root/a/b": f644, "rooted": f644, "usr/share/doc": "dir 0711 0:0", "usr/share/doc/h": d755, "usr/share/doc/h/copyright": f644})
+	take := func(globs ...string) Step { return step(home).with(func(s *Step) { s.Exclude = globs }) }
+	notice := tree{"rooted": f644, "usr": d755, "usr/share": d755, "usr/share/doc": "dir 0711 0:0", "usr/share/doc/h": d755, "usr/share/doc/h/copyright": f644}
+	always(t, notice, take("/root", "/usr/share/doc"))
+	notice["root"], notice["root/.profile"] = "dir 0700 0:0", f644
+	always(t, notice, take("/root/a", "/root/a/*"))
+	never(t, "exclude reaches /root/.profile", nil, step(home), step(doc).with(func(s *Step) { s.Exclude = []string{"/root"} }))
 
 	// What a pattern leaves out of a layer is not in another package's.
 	other := pack(t, "other", tree{"usr/share/zoneinfo/other": f644})

@@ -346,3 +346,53 @@ func TestExtends(t *testing.T) {
 		}
 	}
 }
+
+func TestEpochIsThatOfThePackages(t *testing.T) {
+	parent := func() *rig {
+		r := sampleRig(t)
+		r.mustBuild(nil)
+		return r
+	}
+	child := func(epoch int64) *rig {
+		r := parent()
+		c := newRig(t, "version: 1\nname: child\nplatforms: [linux/amd64]\nextends: ./sample\nfiles: [{path: /x, content: x}]\n", nil, nil)
+		c.lock.Extends, c.src = r.lock, r.src
+		c.lock.Platforms[0].Epoch += epoch
+		return c
+	}
+	at := func(by int64) *rig {
+		r := parent()
+		r.lock.Platforms[1].Epoch += by
+		return r
+	}
+	below := child(0)
+	below.lock.Extends.Platforms[1].Epoch--
+	latest := func(o *builder.Options) { o.Variants = []string{"latest"} }
+	for name, c := range map[string]struct {
+		r      *rig
+		change func(*builder.Options)
+		want   bool
+	}{
+		"the newest package's":            {at(0), nil, true},
+		"later":                           {at(1), nil, false},
+		"earlier":                         {at(-1), nil, false},
+		"later, one variant":              {at(1), latest, true}, // another variant may have a newer package
+		"earlier, one variant":            {at(-1), latest, false},
+		"a child's":                       {child(0), nil, true},
+		"a child's before its parent's":   {child(-1), nil, false},
+		"a child's after its parent's":    {child(1), nil, false},
+		"a parent's before its package's": {below, nil, false},
+	} {
+		_, err := c.r.build(c.change)
+		if c.want && err != nil || !c.want && (diag.CodeOf(err) != diag.Usage || !strings.Contains(fmt.Sprint(err), "the time 20")) {
+			t.Errorf("%s: got code %d, %v", name, diag.CodeOf(err), err)
+		}
+	}
+}
+
+func TestSetuidOfNothing(t *testing.T) {
+	r := newRig(t, sample+"setuid: [/usr/bin/tool]\n", sampleDebs(), map[string]string{"motd.txt": "hello\n"})
+	if _, err := r.build(nil); diag.CodeOf(err) != diag.Usage || !strings.Contains(fmt.Sprint(err), "sample: setuid: no package has a setuid or setgid file at /usr/bin/tool") {
+		t.Errorf("got code %d, %v", diag.CodeOf(err), err)
+	}
+}

@@ -79,6 +79,7 @@ func (c checker) patch(path string, p Patch) {
 		c.want(!seen[f.Path], fmt.Sprintf("%s[%d].path", join(path, "files"), i), "path %s is listed twice", quoted(f.Path))
 		seen[f.Path] = true
 	}
+	c.nested(join(path, "files"), p.Files)
 	c.config(join(path, "config"), p.Config)
 }
 

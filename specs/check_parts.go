@@ -117,7 +117,14 @@ func (c checker) unique(at string, a Accounts) {
 		}
 		names[name], ids[id] = true, name
 	}
+	homes := map[string]string{} // those that are made
 	for i, u := range a.Users {
+		if other, ok := homes[u.Home]; ok && u.HomeMode != "" {
+			c.report(fmt.Sprintf("%s.users[%d].home", at, i), fmt.Sprintf("home %s is already that of %s", quoted(u.Home), quoted(other)), "leave home-mode out for one of them")
+		}
+		if u.HomeMode != "" {
+			homes[u.Home] = u.Name
+		}
 		one(fmt.Sprintf("%s.users[%d]", at, i), "uid", u.Name, u.UID)
 	}
 	clear(names)

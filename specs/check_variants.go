@@ -3,6 +3,7 @@ package specs
 import (
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // maxVariants bounds the work of laying every variant upon every other.
@@ -22,6 +23,7 @@ func (c checker) variants(s *Spec) {
 		case !isName(name):
 			c.report(at+keyMark, fmt.Sprintf("variant is %s, want lower-case letters and digits with single . _ - between", quoted(name)), "")
 		}
+		c.tag(s, name)
 		c.patch(at, s.Variants[name])
 		c.with(s, name)
 		order, err := s.PatchOrder(name)
@@ -30,6 +32,17 @@ func (c checker) variants(s *Spec) {
 		}
 		c.waivers(at+".waive", s.Variants[name].Waive, owned(s, order))
 		c.together(s, name, order)
+	}
+}
+
+// tag refuses a name that is also the tag of another variant on one platform.
+func (c checker) tag(s *Spec, name string) {
+	for _, p := range s.Platforms {
+		other, ok := strings.CutSuffix(name, "-"+p.Tag())
+		_, known := s.Variants[other]
+		if ok && p.Tag() != "" && (known || other == Latest) {
+			c.report("variants."+name+keyMark, fmt.Sprintf("variant is %s, which is the tag of %s on %s, too", quoted(name), other, p), "choose another name")
+		}
 	}
 }
 

@@ -72,14 +72,16 @@
 //	glob         = an absolute path with * ? ** [a-z] {a,b}
 //
 // setuid has the paths that are setuid or setgid in the packages and may stay so,
-// each as its package has it; any other is refused when the image is built.
+// each as its package has it; any other is refused when the image is built, and
+// so is a path in setuid, or a glob in exclude, that fits nothing there.
 //
 // Lists have no element twice. uid and gid are 0 to 2147483647. FIELD is
 // [A-Z0-9_]+, but not ID, VERSION_ID or VERSION_CODENAME, which stay Debian's.
 // A waiver is about one of the packages, or about ca-certificates when its
 // bundle is used. A variant's packages, users and groups, and those of the
 // variants that it is made with, do not repeat the image's or each other's. A
-// variant is not called latest.
+// variant is not called latest, nor like another's tag on a platform, as in
+// nonroot-amd64. No file is below another, and no two homes are made at one path.
 //
 // # Layout
 //

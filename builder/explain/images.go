@@ -2,6 +2,7 @@ package explain
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -39,11 +40,24 @@ func (x *differ) top() {
 		if errA != nil || errB != nil {
 			continue
 		}
+		if name == "oci-layout" {
+			a, b = plainMarker(a), plainMarker(b)
+		}
 		x.compare(name, a, b)
 		if name == "index.json" {
 			x.indexes("", name, a, b, 0)
 		}
 	}
+}
+
+// plainMarker returns the oci-layout file without the white space that some tools
+// write in it: no digest names the file, and only what it says counts.
+func plainMarker(b []byte) []byte {
+	var out bytes.Buffer
+	if json.Compact(&out, b) != nil {
+		return b
+	}
+	return bytes.TrimSpace(out.Bytes())
 }
 
 // indexes compares what the indexes a and b name. prefix stands before the names

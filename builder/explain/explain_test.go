@@ -18,7 +18,7 @@ import (
 
 func TestEqualImages(t *testing.T) {
 	a, b := newFixture().make(t), newFixture().make(t)
-	b.files["manifest.json"] = []byte("[]\n") // b is an archive
+	b.files["manifest.json"] = []byte("[]\n")                               // b is an archive
 	b.files["oci-layout"] = []byte("{\"imageLayoutVersion\": \"1.0.0\"}\n") // as skopeo writes it
 	r := Diff(a, b)
 	if !r.Equal() || text(t, r) != "" {

@@ -69,8 +69,9 @@ type Layer struct {
 // Apply returns parent with step on top. parent's layers are unchanged.
 func Apply(parent Image, s Step) (Image, error) {
 	img, err := apply(parent, s)
-	if errors.Is(err, rootfs.ErrConflict) {
-		err = diag.Usagef("%w", err).WithHint("%s", wayOut(err, s))
+	var c *rootfs.ConflictError
+	if errors.As(err, &c) {
+		err = judge(c, s)
 	}
 	if err != nil {
 		return Image{}, fmt.Errorf("%s: %w", s.Name, err)
@@ -78,13 +79,18 @@ func Apply(parent Image, s Step) (Image, error) {
 	return img, nil
 }
 
-// wayOut says what a person can do about a conflict in s.
-func wayOut(err error, s Step) string {
-	var c *rootfs.ConflictError
-	if errors.As(err, &c) && (slices.Contains(c.A.Origins, s.origin()) || slices.Contains(c.B.Origins, s.origin())) {
-		return "files says what is at a path, not what is above or below it: choose another path, or exclude what packages have there"
+// judge says what a person can do about a conflict. One that the spec's own
+// entries have a part in is a fault of the spec.
+func judge(c *rootfs.ConflictError, s Step) error {
+	both := slices.Concat(c.A.Origins, c.B.Origins)
+	if slices.Contains(both, s.origin()) {
+		return diag.Usagef("%w", c).WithHint("files says what is at a path, not what is above or below it: choose another path, or exclude what packages have there")
 	}
-	return "write the path in files to say what is there, or in exclude to have neither"
+	const hint = "write the path in files to say what is there, or in exclude to have neither"
+	if isGenerated(c.A) || isGenerated(c.B) {
+		return diag.Usagef("%w", c).WithHint(hint)
+	}
+	return diag.Failedf("%w", c).WithHint(hint)
 }
 
 // origin is the origin of the entries that the spec itself describes.

@@ -88,7 +88,7 @@ func Read(r io.Reader, scratch Scratch, opt Options) (*Package, error) {
 	var p Package
 	data := func(m member) error {
 		var err error
-		p.Tree, p.MD5, err = readData(m, scratch, opt)
+		p.Tree, p.MD5, err = readData(m, blamed{scratch}, opt)
 		return err
 	}
 	if err := read(r, &p.Meta, data); err != nil {
@@ -116,10 +116,30 @@ func read(r io.Reader, meta *Meta, data func(member) error) error {
 	if limited.N == 0 {
 		err = fmt.Errorf("%w: %d bytes or more", errTooBig, int64(maxPackage))
 	}
+	var fault scratchError
+	if errors.As(err, &fault) {
+		return fault // the package is not to blame
+	}
 	if err != nil {
 		return fmt.Errorf("not a usable .deb: %w", err)
 	}
 	return nil
+}
+
+// scratchError is a fault of the scratch file.
+type scratchError struct{ error }
+
+func (e scratchError) Unwrap() error { return e.error }
+
+// blamed marks the errors of a scratch file as its own.
+type blamed struct{ Scratch }
+
+func (b blamed) WriteAt(p []byte, off int64) (int, error) {
+	n, err := b.Scratch.WriteAt(p, off)
+	if err != nil {
+		err = scratchError{fmt.Errorf("temporary file: %w", err)}
+	}
+	return n, err
 }
 
 // readMembers walks through the archive in the one order that deb(5) allows.

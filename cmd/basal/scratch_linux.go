@@ -13,5 +13,5 @@ func unnamed() (*os.File, error) {
 	if err != nil {
 		return named()
 	}
-	return os.NewFile(uintptr(fd), "scratch"), nil
+	return os.NewFile(uintptr(fd), os.TempDir()), nil
 }

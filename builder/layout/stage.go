@@ -53,7 +53,7 @@ func makeStage(t target) (*stage, error) {
 		s.file, err = makeDir(filepath.Dir(t.path), stagePrefix(t)+"*")
 	}
 	if s.file == nil || err != nil {
-		return nil, err
+		return nil, unusable(t.said, err) // the stage's name is longer than the target's
 	}
 	s.path = s.file.Name()
 	// A file system without locks answers with another error. There a run

@@ -2,10 +2,13 @@ package layout
 
 import (
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/basal-project/basal/internal/diag"
 )
@@ -35,9 +38,17 @@ func newTarget(said string, archive bool) (target, error) {
 		return t, err
 	}
 	if err := os.MkdirAll(filepath.Dir(t.path), 0o777); err != nil {
-		return t, err
+		return t, unusable(said, err)
 	}
 	return t, nil
+}
+
+// unusable marks an error that another name would mend.
+func unusable(said string, err error) error {
+	if errors.Is(err, unix.ENOTDIR) || errors.Is(err, unix.ENAMETOOLONG) || errors.Is(err, unix.ELOOP) {
+		return diag.Usagef("%s cannot be the output: %w", said, err).WithHint("name another file or directory")
+	}
+	return err
 }
 
 // occupied reports whether something is there that may be replaced; what may not
@@ -48,17 +59,39 @@ func (t target) occupied() (bool, error) {
 	case errors.Is(err, fs.ErrNotExist):
 		return false, nil
 	case err != nil:
-		return false, err
+		return false, unusable(t.said, err)
 	case t.archive && !info.Mode().IsRegular():
 		return false, diag.Usagef("%s is no regular file and is not replaced by an archive", t.said).
 			WithHint("remove it, or name another file")
 	case t.archive:
-		return true, nil
+		return true, t.checkArchive(info.Size())
 	case !info.IsDir():
 		return false, diag.Usagef("%s is no directory and is not replaced by an OCI layout", t.said).
 			WithHint("for an archive give a name that ends in .tar")
 	}
 	return true, t.checkDir(info)
+}
+
+// checkArchive lets only tar archives and empty files pass: a slip of the pen
+// must not cost somebody a file.
+func (t target) checkArchive(size int64) error {
+	if size == 0 {
+		return nil
+	}
+	f, err := os.Open(t.path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	magic := make([]byte, len("ustar"))
+	if _, err := f.ReadAt(magic, 257); err != nil && err != io.EOF {
+		return err
+	}
+	if string(magic) != "ustar" {
+		return diag.Usagef("%s is a file that is no tar archive, and is not replaced by one", t.said).
+			WithHint("remove it, or name another file")
+	}
+	return nil
 }
 
 // layoutNames are the names that tools put at the top of a layout.

@@ -271,7 +271,11 @@ func TestReplace(t *testing.T) {
 	}{
 		"empty directory":    {"out", func(p string) error { return os.Mkdir(p, 0o700) }, ""},
 		"layout":             {"out", func(p string) error { return Write(p, "old", images[:1], blobs) }, ""},
-		"archive":            {"out.tar", func(p string) error { return os.WriteFile(p, []byte("old"), 0o600) }, ""},
+		"archive":            {"out.tar", func(p string) error { return Write(p, "old", images[:1], blobs) }, ""},
+		"empty file":         {"out.tar", func(p string) error { return os.WriteFile(p, nil, 0o600) }, ""},
+		"other file":         {"out.tar", func(p string) error { return os.WriteFile(p, []byte("mine"), 0o600) }, "no tar archive"},
+		"long name":          {strings.Repeat("x", 300), func(string) error { return nil }, "file name too long"},
+		"long for a stage":   {strings.Repeat("x", 250), func(string) error { return nil }, "file name too long"},
 		"full directory":     {"out", func(p string) error { return os.MkdirAll(filepath.Join(p, "mine"), 0o777) }, "neither empty nor an OCI layout"},
 		"file":               {"out", func(p string) error { return os.WriteFile(p, nil, 0o666) }, "no directory"},
 		"directory for .tar": {"out.tar", func(p string) error { return os.Mkdir(p, 0o777) }, "no regular file"},

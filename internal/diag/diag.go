@@ -6,6 +6,9 @@ package diag
 import (
 	"errors"
 	"fmt"
+	"strconv"
+	"strings"
+	"unicode/utf8"
 )
 
 // Code is an exit code of the basal program; the meaning of each is part of the
@@ -103,6 +106,28 @@ func CodeOf(err error) Code {
 	}
 	return Failed
 }
+
+// Printable returns s with what a terminal would obey rather than show (control
+// characters, bytes that are no UTF-8) written as Go writes it. Lines stay lines.
+func Printable(s string) string {
+	if !strings.ContainsFunc(s, hidden) {
+		return s
+	}
+	var b strings.Builder
+	for len(s) > 0 {
+		r, n := utf8.DecodeRuneInString(s)
+		if hidden(r) {
+			quoted := strconv.Quote(s[:n])
+			b.WriteString(quoted[1 : len(quoted)-1])
+		} else {
+			b.WriteString(s[:n])
+		}
+		s = s[n:]
+	}
+	return b.String()
+}
+
+func hidden(r rune) bool { return r != '\n' && (r == utf8.RuneError || !strconv.IsPrint(r)) }
 
 // HintOf returns the hint of the outermost fault in err that has one.
 func HintOf(err error) string {

@@ -88,3 +88,16 @@ func TestTwoCauses(t *testing.T) {
 		t.Errorf("%v lost a cause", err)
 	}
 }
+
+func TestPrintable(t *testing.T) {
+	for s, want := range map[string]string{
+		"":                    "",
+		"plain, größer\n  and": "plain, größer\n  and",
+		"a\x1b[31mb\r":         `a\x1b[31mb\r`,
+		"\xff\u202e\t":         `\xff\u202e\t`,
+	} {
+		if got := Printable(s); got != want {
+			t.Errorf("Printable(%q) = %q, want %q", s, got, want)
+		}
+	}
+}

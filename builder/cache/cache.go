@@ -22,6 +22,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/basal-project/basal/internal/digest"
@@ -130,7 +131,10 @@ func (c *Cache) Check(d digest.Digest, size int64) error {
 func (c *Cache) openBlob(d digest.Digest, size int64) (*os.File, error) {
 	f, err := c.open(blobs + "/" + d.Hex())
 	if err != nil {
-		return nil, fmt.Errorf("%s is not in the cache: %w", d, err)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("%s is not in the cache: %w", d, err)
+		}
+		return nil, fmt.Errorf("%s cannot be read from the cache: %w", d, err)
 	}
 	info, err := f.Stat()
 	if err == nil && info.Size() != size {
@@ -151,7 +155,8 @@ type verified struct {
 // Has reports whether there is a file of that name and size. Its bytes are not
 // looked at; that is for Get's reader, or Check.
 func (c *Cache) Has(d digest.Digest, size int64) bool {
-	for _, root := range c.roots() {
+	roots, _ := c.roots()
+	for _, root := range roots {
 		if info, err := root.Lstat(blobs + "/" + d.Hex()); err == nil && info.Mode().IsRegular() && info.Size() == size {
 			return true
 		}
@@ -162,7 +167,8 @@ func (c *Cache) Has(d digest.Digest, size int64) bool {
 // Drop removes what d names, for a caller that found it damaged. It is no error
 // when there is nothing, or when the directory is read-only.
 func (c *Cache) Drop(d digest.Digest) {
-	for _, root := range c.roots() {
+	roots, _ := c.roots()
+	for _, root := range roots {
 		root.Remove(blobs + "/" + d.Hex())
 	}
 }
@@ -171,25 +177,42 @@ func (c *Cache) Drop(d digest.Digest) {
 // link cannot lead out of the cache; links at the end of a path are not
 // followed at all, and a pipe cannot make a reader wait.
 func (c *Cache) open(name string) (*os.File, error) {
-	for _, root := range c.roots() {
-		if info, err := root.Lstat(name); err != nil || !info.Mode().IsRegular() {
+	roots, fault := c.roots()
+	for _, root := range roots {
+		info, err := root.Lstat(name)
+		if err == nil && !info.Mode().IsRegular() {
 			continue
 		}
-		if f, err := root.Open(name); err == nil {
-			return f, nil
+		if err == nil {
+			var f *os.File
+			if f, err = root.Open(name); err == nil {
+				return f, nil
+			}
 		}
+		if !absent(err) {
+			fault = err
+		}
+	}
+	if fault != nil {
+		return nil, fault
 	}
 	return nil, fs.ErrNotExist
 }
 
 // roots returns the directories to look in, opening the main one if by now it
-// exists. The private one goes first: it is newer.
-func (c *Cache) roots() []*os.Root {
+// exists. The private one goes first: it is newer. The error says why the main
+// one, which is there, cannot be opened.
+func (c *Cache) roots() ([]*os.Root, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	var fault error
 	if c.main == nil && c.dir != "" {
-		if root, err := os.OpenRoot(c.dir); err == nil {
+		root, err := os.OpenRoot(c.dir)
+		switch {
+		case err == nil:
 			c.main = root
+		case !absent(err):
+			fault = err
 		}
 	}
 	var all []*os.Root
@@ -198,7 +221,14 @@ func (c *Cache) roots() []*os.Root {
 			all = append(all, root)
 		}
 	}
-	return all
+	return all, fault
+}
+
+// absent reports whether err says that there is nothing of use, rather than that
+// the system cannot open it: too many open files, no permission, a failing disk.
+func absent(err error) bool {
+	var errno syscall.Errno
+	return !errors.As(err, &errno) || errno == syscall.ENOENT || errno == syscall.ENOTDIR || errno == syscall.ELOOP
 }
 
 // create makes a temporary file, in the private directory when the real one

@@ -30,7 +30,7 @@ const SnapshotService = "https://snapshot.debian.org"
 type Options struct {
 	Cache     *cache.Cache // looked at first; what is downloaded goes there
 	Directory *cache.Cache // an offline directory, see OpenDirectory; may be nil
-	Local     []fs.FS      // the folders of the spec and of the specs it extends, see LocalFiles
+	Local     []fs.FS      // the folders of the spec and of those it extends, see LocalFiles; nil for one that is gone
 	Mirrors   Mirrors
 	Snapshot  string            // base URL, usually SnapshotService; "" for none
 	Offline   bool              // never open a socket
@@ -78,53 +78,65 @@ func (c *Client) Open(ctx context.Context, a specs.Artifact) (io.ReadCloser, err
 	if a.Archive == "" {
 		return c.openLocal(a)
 	}
-	if r, ok := c.stored(a.SHA256, a.Size); ok {
+	r, fault := c.stored(a.SHA256, a.Size)
+	if r != nil {
 		return r, nil
 	}
-	if err := c.download(ctx, a); err != nil {
+	if err := c.download(ctx, a, fault); err != nil {
 		return nil, err
 	}
 	return c.opt.Cache.Get(a.SHA256, a.Size)
 }
 
 // Fetch makes sure that a can be opened without the network. What is already
-// there is not read.
+// there is read, so that a damaged copy is replaced.
 func (c *Client) Fetch(ctx context.Context, a specs.Artifact) error {
-	switch {
-	case a.Archive == "":
+	if a.Archive == "" {
 		r, err := c.openLocal(a)
 		if err != nil {
 			return err
 		}
 		return r.Close()
-	case c.opt.Cache.Has(a.SHA256, a.Size), c.opt.Directory != nil && c.opt.Directory.Has(a.SHA256, a.Size):
-		return nil
 	}
-	return c.download(ctx, a)
+	r, fault := c.stored(a.SHA256, a.Size)
+	if r != nil {
+		return r.Close()
+	}
+	return c.download(ctx, a, fault)
 }
 
-// stored opens a copy in the cache or in the offline directory. A damaged copy
-// in the cache is dropped, and so replaced by the caller; the directory belongs
-// to the user and is left alone.
-func (c *Client) stored(d digest.Digest, size int64) (io.ReadCloser, bool) {
+// stored opens a copy in the cache or in the offline directory. Without one the
+// reader is nil, and the error says why a copy that may be there cannot be read.
+// A damaged copy in the cache is dropped, and so replaced by the caller; the
+// directory belongs to the user and is left alone.
+func (c *Client) stored(d digest.Digest, size int64) (io.ReadCloser, error) {
+	var fault error
 	for _, store := range []*cache.Cache{c.opt.Cache, c.opt.Directory} {
 		if store == nil {
 			continue
 		}
 		r, err := store.GetChecked(d, size)
 		if err == nil {
-			return r, true
+			return r, nil
 		}
-		if store == c.opt.Cache && errors.Is(err, digest.ErrMismatch) {
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+		case !errors.Is(err, digest.ErrMismatch):
+			fault = err
+		case store == c.opt.Cache:
 			store.Drop(d)
 		}
 	}
-	return nil, false
+	return nil, fault
 }
 
-// download gets a from the first place that has it.
-func (c *Client) download(ctx context.Context, a specs.Artifact) error {
+// download gets a from the first place that has it. fault is why no stored copy
+// can be read, nil when there is none.
+func (c *Client) download(ctx context.Context, a specs.Artifact, fault error) error {
 	name := a.Archive + " " + a.Path
+	if c.opt.Offline && fault != nil {
+		return diag.Unavailablef("%s: %w", name, fault)
+	}
 	if c.opt.Offline {
 		return missingOffline(name)
 	}

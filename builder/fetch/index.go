@@ -180,8 +180,8 @@ func (c *Client) known(w want) (digest.Digest, bool) {
 		}
 		d = digest.Digest(b)
 	}
-	r, ok := c.stored(d, w.size)
-	if !ok {
+	r, _ := c.stored(d, w.size)
+	if r == nil {
 		return d, false
 	}
 	defer r.Close()

@@ -1,7 +1,6 @@
 package fetch
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -34,14 +33,25 @@ func (c *Client) openLocal(a specs.Artifact) (io.ReadCloser, error) {
 		return nil, diag.Usagef("local file %q is not below the spec's folder", a.Path)
 	}
 	var edited error
+	gone := false
 	for _, dir := range c.opt.Local {
-		b, err := readLocal(dir, name, a)
+		if dir == nil {
+			gone = true
+			continue
+		}
+		r, err := checkedLocal(dir, name, a)
 		switch {
 		case err == nil:
-			return io.NopCloser(digest.NewReader(bytes.NewReader(b), a.SHA256, a.Size)), nil
+			return r, nil
 		case errors.Is(err, fs.ErrNotExist):
 		case edited == nil:
 			edited = err
+		}
+	}
+	if gone {
+		// A file of that name may be another folder's.
+		if r, _ := c.stored(a.SHA256, a.Size); r != nil {
+			return r, nil
 		}
 	}
 	switch {
@@ -51,21 +61,34 @@ func (c *Client) openLocal(a specs.Artifact) (io.ReadCloser, error) {
 	case edited != nil:
 		return nil, diag.Usagef("local file %q: %w", a.Path, edited)
 	}
-	if r, ok := c.stored(a.SHA256, a.Size); ok {
+	if r, _ := c.stored(a.SHA256, a.Size); r != nil {
 		return r, nil
 	}
 	return nil, diag.Usagef("local file %q, which the lock names, is not there: %w", a.Path, fs.ErrNotExist)
 }
 
-// maxLocal bounds a local file, in bytes: it is held in memory.
-const maxLocal = 64 << 20
+// MaxLocal bounds a local file, in bytes.
+const MaxLocal = 1 << 30
 
-// readLocal returns the bytes of a file after having compared them, so that
-// what is passed on is what was compared.
-func readLocal(dir fs.FS, name string, a specs.Artifact) ([]byte, error) {
-	if a.Size > maxLocal {
-		return nil, fmt.Errorf("want at most %s, the lock says %s", byteCount(maxLocal), byteCount(a.Size))
+// checkedLocal opens a file after having compared its bytes; they are verified
+// again as they pass, for the file may change meanwhile.
+func checkedLocal(dir fs.FS, name string, a specs.Artifact) (io.ReadCloser, error) {
+	if a.Size > MaxLocal {
+		return nil, fmt.Errorf("want at most %s, the lock says %s", byteCount(MaxLocal), byteCount(a.Size))
 	}
+	r, err := verifiedLocal(dir, name, a)
+	if err != nil {
+		return nil, err
+	}
+	_, err = io.Copy(io.Discard, r)
+	if err = errors.Join(err, r.Close()); err != nil {
+		return nil, err
+	}
+	return verifiedLocal(dir, name, a)
+}
+
+// verifiedLocal opens a regular file; its reader checks size and digest.
+func verifiedLocal(dir fs.FS, name string, a specs.Artifact) (io.ReadCloser, error) {
 	info, err := fs.Stat(dir, name) // before Open, which waits for the other end of a pipe
 	if err != nil {
 		return nil, err
@@ -77,6 +100,8 @@ func readLocal(dir fs.FS, name string, a specs.Artifact) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
-	return io.ReadAll(digest.NewReader(f, a.SHA256, a.Size))
+	return struct {
+		io.Reader
+		io.Closer
+	}{digest.NewReader(f, a.SHA256, a.Size), f}, nil
 }

@@ -67,7 +67,7 @@ func TestLocalFiles(t *testing.T) {
 		mustHave(t, err.Error(), tt.want, tt.path)
 	}
 	huge := localArtifact("conf/a", nil)
-	huge.Size = maxLocal + 1
+	huge.Size = MaxLocal + 1
 	if _, err := read(c, huge); err == nil {
 		t.Error("a file that is too large was read")
 	}

@@ -1,6 +1,7 @@
 package fetch
 
 import (
+	"fmt"
 	"net/url"
 	"path"
 	"slices"
@@ -16,7 +17,8 @@ type Mirrors struct{ list []mirror }
 // archives under their names.
 type mirror struct{ name, url string }
 
-// The archives that a mirror's last path element gives away.
+// The archives that have mirrors; a spec calls any other by its URL. A mirror's
+// last path element gives them away.
 var wellKnown = []string{"debian", "debian-security"}
 
 // Bases returns the URLs of archive's copies, in the order in which they were
@@ -52,6 +54,9 @@ func ParseMirrors(values []string) (Mirrors, error) {
 			name, addr = "", v
 		} else if name == "" {
 			return Mirrors{}, diag.Usagef("mirror %q has no name before the %q", redact(v), "=")
+		} else if !slices.Contains(wellKnown, name) {
+			return Mirrors{}, diag.Usagef("mirror of %q: no archive has that name", name).
+				WithHint("only %s have mirrors; a spec names any other archive by its URL", strings.Join(wellKnown, " and "))
 		}
 		addr = strings.TrimRight(addr, "/")
 		if err := checkMirror(addr); err != nil {
@@ -66,15 +71,24 @@ func ParseMirrors(values []string) (Mirrors, error) {
 }
 
 func checkMirror(addr string) error {
+	if err := CheckBase(addr); err != nil {
+		return diag.Usagef("mirror %w", err).
+			WithHint("write [NAME=]http://HOST/PATH, where PATH holds debian and debian-security")
+	}
+	return nil
+}
+
+// CheckBase returns an error when addr cannot be the root of an archive or of a
+// snapshot service.
+func CheckBase(addr string) error {
 	u, err := url.Parse(addr)
 	switch {
 	case err != nil:
-		return diag.Usagef("mirror: not a URL: %w", plain(err))
+		return fmt.Errorf("is not a URL: %w", plain(err))
 	case u.Scheme != "http" && u.Scheme != "https" || u.Host == "":
-		return diag.Usagef("mirror %q is not an http or https URL", redact(addr)).
-			WithHint("write [NAME=]http://HOST/PATH, where PATH holds debian and debian-security")
+		return fmt.Errorf("%q is not an http or https URL", redact(addr))
 	case u.RawQuery != "" || u.Fragment != "":
-		return diag.Usagef("mirror %q has a query or a fragment", redact(addr))
+		return fmt.Errorf("%q has a query or a fragment", redact(addr))
 	}
 	return nil
 }

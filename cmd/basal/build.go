@@ -147,11 +147,7 @@ func openImage(cmd *cobra.Command, arg string, f *sourceFlags) (*input, error) {
 	if err != nil {
 		return nil, err
 	}
-	local, err := folder.folders(&lock.Spec)
-	if err != nil {
-		return nil, err
-	}
-	src, err := f.open(cmd, local)
+	src, err := f.open(cmd, folder.folders(&lock.Spec))
 	if err != nil {
 		return nil, err
 	}

@@ -85,7 +85,7 @@ signed that; or the part of the spec, or the rule, that made it.`,
 			if json {
 				return printJSON(cmd, x)
 			}
-			_, err = fmt.Fprint(cmd.OutOrStdout(), x.text())
+			_, err = fmt.Fprint(cmd.OutOrStdout(), diag.Printable(x.text()))
 			return err
 		},
 	}

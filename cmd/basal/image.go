@@ -152,23 +152,22 @@ func (f imageFolder) parent(spec *specs.Spec) (imageFolder, error) {
 }
 
 // folders returns the folder f of spec, and those of everything that it extends.
-func (f imageFolder) folders(spec *specs.Spec) ([]fs.FS, error) {
+// A lock holds all of its parents' locks, so a build can do without a parent's
+// folder: nil stands for the first that is not to be had, and ends the list.
+func (f imageFolder) folders(spec *specs.Spec) []fs.FS {
 	all := []fs.FS{f.files}
 	const most = 8 // the depth that a lock may have
-	for range most {
-		if spec.Extends == "" {
-			return all, nil
+	for spec.Extends != "" && len(all) <= most {
+		parent, err := f.parent(spec)
+		if err != nil {
+			return append(all, nil)
 		}
-		var err error
-		if f, err = f.parent(spec); err != nil {
-			return nil, err
-		}
+		f, all = parent, append(all, parent.files)
 		if spec, err = f.spec(); err != nil {
-			return nil, err
+			return append(all, nil)
 		}
-		all = append(all, f.files)
 	}
-	return nil, diag.Usagef("%s: extends more than %d specs, or itself", f.place, most)
+	return all
 }
 
 // maxDocument bounds image.yaml and lock.json, in bytes; specs has narrower

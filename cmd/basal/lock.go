@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/basal-project/basal/builder/fetch"
 	"github.com/basal-project/basal/builder/locking"
 	"github.com/basal-project/basal/internal/diag"
 	"github.com/basal-project/basal/specs"
@@ -47,6 +48,9 @@ in the cache.`,
   basal lock images/static --verify`,
 		Args: arguments(1, -1, "at least one IMAGE"),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := f.combine(cmd); err != nil {
+				return err
+			}
 			for _, arg := range args {
 				if err := runLock(cmd, arg, f); err != nil {
 					return err
@@ -66,6 +70,22 @@ in the cache.`,
 	return cmd
 }
 
+// combine refuses options of which one would have no effect.
+func (f lockFlags) combine(cmd *cobra.Command) error {
+	if f.check && f.addMissing {
+		return diag.Usagef("--check writes nothing, and --add-missing writes image.yaml").WithHint("choose one of them")
+	}
+	if !f.verify {
+		return nil
+	}
+	for _, name := range []string{"platform", "add-missing", "check", "allow-expired", "allow-older", "mirror"} {
+		if cmd.Flags().Changed(name) {
+			return diag.Usagef("--verify checks the lock that is there, and --%s has no effect on that", name).WithHint("choose one of them")
+		}
+	}
+	return nil
+}
+
 func runLock(cmd *cobra.Command, arg string, f lockFlags) error {
 	folder, err := findImage(arg)
 	if err != nil {
@@ -82,11 +102,7 @@ func runLock(cmd *cobra.Command, arg string, f lockFlags) error {
 	if err != nil {
 		return err
 	}
-	local, err := folder.folders(spec)
-	if err != nil {
-		return err
-	}
-	src, err := f.open(cmd, local)
+	src, err := f.open(cmd, folder.folders(spec))
 	if err != nil {
 		return err
 	}
@@ -112,7 +128,7 @@ func lockRequest(folder imageFolder, spec *specs.Spec, f lockFlags) (locking.Req
 	req := locking.Request{
 		File:               folder.file(specName),
 		Spec:               spec,
-		Local:              func(path string) ([]byte, error) { return readCapped(folder.files, path, 256<<20) },
+		Local:              func(path string) ([]byte, error) { return readCapped(folder.files, path, fetch.MaxLocal) },
 		Keyring:            folder.keyringOf,
 		Now:                time.Now(),
 		AllowExpiredUnsafe: f.allowExpired,
@@ -188,6 +204,7 @@ func readable(folder imageFolder, b []byte, f lockFlags) error {
 }
 
 func printChanges(w io.Writer, file string, changed bool, changes []locking.Change, platforms int) error {
+	file = diag.Printable(file)
 	if !changed {
 		_, err := fmt.Fprintf(w, "%s: unchanged\n", file)
 		return err

@@ -42,6 +42,6 @@ func verifyLock(cmd *cobra.Command, folder imageFolder, f lockFlags) error {
 			Verified bool   `json:"verified"`
 		}{folder.file(lockName), true})
 	}
-	_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s: every package is listed by a signed archive\n", folder.file(lockName))
+	_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s: every package is listed by a signed archive\n", diag.Printable(folder.file(lockName)))
 	return err
 }

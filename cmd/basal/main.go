@@ -158,9 +158,9 @@ func arguments(least, most int, words string) cobra.PositionalArgs {
 // report prints each fault in err with its hint.
 func report(w io.Writer, err error) {
 	for _, fault := range diag.Flatten(err) {
-		fmt.Fprintf(w, "basal: error: %s\n", fault)
+		fmt.Fprintf(w, "basal: error: %s\n", diag.Printable(fault.Error()))
 		if hint := diag.HintOf(fault); hint != "" {
-			fmt.Fprintf(w, "basal: hint: %s\n", hint)
+			fmt.Fprintf(w, "basal: hint: %s\n", diag.Printable(hint))
 		}
 	}
 }

@@ -75,6 +75,7 @@ func setup(t *testing.T, env *testscript.Env) error {
 	env.Setenv("BASAL_DEBIAN_MIRROR", srv.URL+"/mirror/debian")
 	env.Setenv("NOTHING", srv.URL+"/nothing")
 	env.Setenv("BASAL_SNAPSHOT", srv.URL+"/nothing")
+	env.Setenv("ESC", "a\x1b[31mb") // what a terminal would obey
 	env.Setenv("XDG_CACHE_HOME", filepath.Join(env.WorkDir, "cache"))
 	env.Setenv("HOME", filepath.Join(env.WorkDir, "home"))
 	return nil

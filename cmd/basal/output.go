@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/basal-project/basal/internal/canonjson"
+	"github.com/basal-project/basal/internal/diag"
 )
 
 // asJSON adds --json to a command.
@@ -26,5 +27,5 @@ func printJSON(cmd *cobra.Command, v any) error {
 
 // note tells the user something that is not the answer.
 func note(w io.Writer, format string, args ...any) {
-	fmt.Fprintf(w, "basal: "+format+"\n", args...)
+	fmt.Fprintf(w, "basal: %s\n", diag.Printable(fmt.Sprintf(format, args...)))
 }

@@ -28,8 +28,10 @@ func (f *sourceFlags) add(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.progress, "progress", "auto", "`how` to show downloads: auto, bar, plain or none")
 }
 
-// mirrorVariable has mirrors, with spaces between, for when no option names any.
-const mirrorVariable = "BASAL_DEBIAN_MIRROR"
+const (
+	mirrorVariable   = "BASAL_DEBIAN_MIRROR" // mirrors, with spaces between, for when no option names any
+	snapshotVariable = "BASAL_SNAPSHOT"      // the snapshot service in place of the public one
+)
 
 // source is an open cache and a client that fills it.
 type source struct {
@@ -51,7 +53,10 @@ func (f *sourceFlags) open(cmd *cobra.Command, local []fs.FS) (*source, error) {
 		Offline:   f.offline,
 		UserAgent: "basal/" + version,
 	}
-	if s := os.Getenv("BASAL_SNAPSHOT"); s != "" {
+	if s := os.Getenv(snapshotVariable); s != "" {
+		if err := fetch.CheckBase(s); err != nil {
+			return nil, diag.Usagef("%s: %w", snapshotVariable, err)
+		}
 		opt.Snapshot = s
 	}
 	if f.inputs != "" {
@@ -95,11 +100,17 @@ func (s *source) close(cmd *cobra.Command) {
 	s.cache.Close()
 }
 
-// openCache opens $XDG_CACHE_HOME/basal, by default below $HOME/.cache.
+// openCache opens $XDG_CACHE_HOME/basal, by default below $HOME/.cache. A
+// relative value counts as none (XDG Base Directory Specification); without a
+// home the cache is private to this run.
 func openCache() (*cache.Cache, error) {
-	dir, err := os.UserCacheDir()
-	if err != nil {
-		return cache.Open("") // neither variable is set: a private cache
+	dir := os.Getenv("XDG_CACHE_HOME")
+	if !filepath.IsAbs(dir) {
+		home, err := os.UserHomeDir()
+		if err != nil {
+			return cache.Open("")
+		}
+		dir = filepath.Join(home, ".cache")
 	}
 	return cache.Open(filepath.Join(dir, "basal"))
 }

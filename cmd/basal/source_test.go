@@ -15,7 +15,7 @@ func TestFindMirrors(t *testing.T) {
 	}{
 		{[]string{"http://a.example"}, "http://b.example", []string{"http://a.example/debian"}},
 		{[]string{"debian=http://a.example/x", "http://c.example/debian/"}, "", []string{"http://a.example/x", "http://c.example/debian"}},
-		{[]string{"other=http://a.example"}, "http://b.example", nil},
+		{[]string{"debian-security=http://a.example"}, "http://b.example", nil},
 		{nil, "http://b.example  http://c.example", []string{"http://b.example/debian", "http://c.example/debian"}},
 	} {
 		t.Setenv(mirrorVariable, c.env)

@@ -91,7 +91,7 @@ func TestTwoCauses(t *testing.T) {
 
 func TestPrintable(t *testing.T) {
 	for s, want := range map[string]string{
-		"":                    "",
+		"":                     "",
 		"plain, größer\n  and": "plain, größer\n  and",
 		"a\x1b[31mb\r":         `a\x1b[31mb\r`,
 		"\xff\u202e\t":         `\xff\u202e\t`,

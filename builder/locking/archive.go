@@ -157,36 +157,64 @@ func slimKey(index digest.Digest) digest.Digest {
 	return digest.Of([]byte(debian.SlimFormat + "\n" + index.Hex()))
 }
 
+// slimForm is the slim form of an index in the cache.
+type slimForm struct {
+	digest digest.Digest
+	size   int64 // bytes
+	made   bool  // here, from the signed index, and not by whoever last wrote the cache
+}
+
 // openSlim opens the slim form of an index, which is made when it is not there.
 func (m *maker) openSlim(ctx context.Context, index specs.Artifact, format string) (io.ReadCloser, error) {
-	if b, ok := m.cache.Record(slimKind, slimKey(index.SHA256)); ok {
-		var text string
-		var size int64
-		if _, err := fmt.Sscan(string(b), &text, &size); err == nil {
-			if d, err := digest.Parse(text); err == nil && m.cache.Check(d, size) == nil {
-				return m.cache.Get(d, size)
-			}
+	form, ok := m.slims[index.SHA256]
+	if !ok {
+		form, ok = m.rememberedSlim(index.SHA256)
+	}
+	if !ok {
+		var err error
+		if form, err = m.makeSlim(ctx, index, format); err != nil {
+			return nil, err
 		}
 	}
+	m.slims[index.SHA256] = form
+	return m.cache.Get(form.digest, form.size)
+}
+
+// rememberedSlim returns the form that an earlier run left in the cache.
+func (m *maker) rememberedSlim(index digest.Digest) (form slimForm, ok bool) {
+	b, ok := m.cache.Record(slimKind, slimKey(index))
+	if !ok {
+		return form, false
+	}
+	var text string
+	if _, err := fmt.Sscan(string(b), &text, &form.size); err != nil {
+		return form, false
+	}
+	var err error
+	form.digest, err = digest.Parse(text)
+	return form, err == nil && m.cache.Check(form.digest, form.size) == nil
+}
+
+func (m *maker) makeSlim(ctx context.Context, index specs.Artifact, format string) (slimForm, error) {
 	src, err := m.client.Open(ctx, index)
 	if err != nil {
-		return nil, err
+		return slimForm{}, err
 	}
 	defer src.Close()
 	blob, err := m.cache.Create()
 	if err != nil {
-		return nil, err
+		return slimForm{}, err
 	}
 	defer blob.Discard()
 	if err := slim(blob, src, format); err != nil {
-		return nil, diag.Failedf("%s %s: %w", index.Archive, index.Path, err)
+		return slimForm{}, diag.Failedf("%s %s: %w", index.Archive, index.Path, err)
 	}
-	d, size, err := blob.Finish()
-	if err != nil {
-		return nil, err
+	form := slimForm{made: true}
+	if form.digest, form.size, err = blob.Finish(); err != nil {
+		return slimForm{}, err
 	}
-	_ = m.cache.SetRecord(slimKind, slimKey(index.SHA256), fmt.Append(nil, d, " ", size)) // only a later run is slower without it
-	return m.cache.Get(d, size)
+	_ = m.cache.SetRecord(slimKind, slimKey(index.SHA256), fmt.Append(nil, form.digest, " ", form.size)) // only a later run is slower without it
+	return form, nil
 }
 
 func slim(w io.Writer, r io.Reader, format string) error {

@@ -13,12 +13,12 @@ import (
 // accounts and certificates included.
 func (img *Image) generate(parent Image, s Step, files []rootfs.Entry, placed []placedPackage) ([]rootfs.Entry, error) {
 	own := slices.Clone(files)
-	for _, make := range []func() ([]rootfs.Entry, error){
+	for _, entriesOf := range []func() ([]rootfs.Entry, error){
 		func() ([]rootfs.Entry, error) { return img.accountFiles(parent.Tree, s) },
 		func() ([]rootfs.Entry, error) { return img.certificateFiles(s) },
 		func() ([]rootfs.Entry, error) { return osRelease(parent.Tree, s) },
 	} {
-		entries, err := make()
+		entries, err := entriesOf()
 		if err != nil {
 			return nil, err
 		}

@@ -9,6 +9,7 @@ package locking
 import (
 	"context"
 	"errors"
+	"io"
 	"slices"
 	"strings"
 	"time"
@@ -27,10 +28,10 @@ import (
 type Request struct {
 	File      string // the spec's name, for messages
 	Spec      *specs.Spec
-	Parent    *specs.Lock                       // of the spec that it extends; nil without one
-	Previous  *specs.Lock                       // nil the first time
-	Platforms []specs.Platform                  // whose sections are made anew; the others stay as they are. Empty means all
-	Local     func(path string) ([]byte, error) // reads a file beside the spec
+	Parent    *specs.Lock                              // of the spec that it extends; nil without one
+	Previous  *specs.Lock                              // nil the first time
+	Platforms []specs.Platform                         // whose sections are made anew; the others stay as they are. Empty means all
+	Local     func(path string) (io.ReadCloser, error) // opens a file beside the spec; what it gives is bounded
 	Keyring   Keyring
 	Now       time.Time
 

@@ -290,7 +290,7 @@ func TestMissing(t *testing.T) {
 func TestLocalFileThatIsNotThere(t *testing.T) {
 	r := newRig(t, debtest.Suite{})
 	req := r.request("files: [{path: /a, source: b.txt}]\n")
-	req.Local = func(path string) ([]byte, error) { return nil, fmt.Errorf("%s: %w", path, fs.ErrNotExist) }
+	req.Local = func(path string) (io.ReadCloser, error) { return nil, fmt.Errorf("%s: %w", path, fs.ErrNotExist) }
 	if _, err := Make(t.Context(), r.client, req); !errors.Is(err, fs.ErrNotExist) || diag.CodeOf(err) != diag.Usage {
 		t.Errorf("got code %d: %v", diag.CodeOf(err), err)
 	}

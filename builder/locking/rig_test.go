@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -60,7 +61,7 @@ func (r *rig) request(extra string, packages ...string) Request {
 	}
 	return Request{
 		File: "image.yaml", Spec: spec, Now: r.now,
-		Local:   func(path string) ([]byte, error) { return []byte("local " + path), nil },
+		Local:   func(path string) (io.ReadCloser, error) { return io.NopCloser(strings.NewReader("local " + path)), nil },
 		Keyring: r.keyring,
 	}
 }

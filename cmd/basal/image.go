@@ -174,9 +174,19 @@ func (f imageFolder) folders(spec *specs.Spec) []fs.FS {
 // bounds of its own.
 const maxDocument = 16 << 20
 
-// readCapped reads a regular file of at most the given number of bytes: a pipe
-// would wait for its other end, and a device may have none.
+// readCapped reads a regular file of at most the given number of bytes.
 func readCapped(files fs.FS, name string, most int64) ([]byte, error) {
+	f, err := openCapped(files, name, most)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(f)
+}
+
+// openCapped opens a regular file of at most the given number of bytes: a pipe
+// would wait for its other end, and a device may have none.
+func openCapped(files fs.FS, name string, most int64) (io.ReadCloser, error) {
 	info, err := fs.Stat(files, name)
 	if err != nil {
 		return nil, err
@@ -188,11 +198,21 @@ func readCapped(files fs.FS, name string, most int64) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
-	// It may have grown since.
-	b, err := io.ReadAll(io.LimitReader(f, most+1))
-	if err == nil && int64(len(b)) > most {
-		err = diag.Usagef("%s has more than %d bytes", name, most)
+	return &capped{f, name, most, most}, nil
+}
+
+// capped is a file that fails when it has more bytes than it may: it may have
+// grown since it was looked at.
+type capped struct {
+	fs.File
+	name       string
+	most, left int64
+}
+
+func (c *capped) Read(p []byte) (int, error) {
+	n, err := c.File.Read(p)
+	if c.left -= int64(n); c.left < 0 {
+		return 0, diag.Usagef("%s has more than %d bytes", c.name, c.most)
 	}
-	return b, err
+	return n, err
 }

@@ -128,7 +128,7 @@ func lockRequest(folder imageFolder, spec *specs.Spec, f lockFlags) (locking.Req
 	req := locking.Request{
 		File:               folder.file(specName),
 		Spec:               spec,
-		Local:              func(path string) ([]byte, error) { return readCapped(folder.files, path, fetch.MaxLocal) },
+		Local:              func(path string) (io.ReadCloser, error) { return openCapped(folder.files, path, fetch.MaxLocal) },
 		Keyring:            folder.keyringOf,
 		Now:                time.Now(),
 		AllowExpiredUnsafe: f.allowExpired,

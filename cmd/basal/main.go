@@ -28,7 +28,7 @@ func main() { os.Exit(int(run(os.Args[1:]))) }
 // GOGC and GOMEMLIMIT still decide when they are set.
 const (
 	gcPercent   = 400
-	memoryLimit = 40 << 20
+	memoryLimit = 36 << 20
 )
 
 func run(args []string) diag.Code {

@@ -1,7 +1,6 @@
 package specs
 
 import (
-	"bytes"
 	"fmt"
 	"slices"
 )
@@ -12,16 +11,10 @@ import (
 // Format. A file that Parse refuses is refused with the same error, and so is
 // one that would be refused with the packages in it.
 func AddPackages(file string, b []byte, added map[string][]string) ([]byte, error) {
-	f := &faults{file: file}
-	doc := readYAML(b, f)
-	if doc == nil {
-		return nil, f.err()
-	}
-	s := decodeSpec(doc.root, f)
-	if err := f.err(); err != nil {
+	doc, s, err := readForWriting(file, b)
+	if err != nil {
 		return nil, err
 	}
-	attach(doc, b)
 	for name := range added {
 		if !slices.Contains(s.VariantNames(), name) {
 			return nil, fmt.Errorf("internal error: %s has no variant %q", file, name)
@@ -43,26 +36,7 @@ func AddPackages(file string, b []byte, added map[string][]string) ([]byte, erro
 			s.Variants[variant] = patch
 		}
 	}
-	p := &printer{}
-	p.document(doc.root)
-
-	// As in Format: what is written must be what was meant.
-	again, err := Parse(file, p.out.Bytes())
-	if err != nil {
-		return nil, err
-	}
-	want, err := s.Canonical()
-	if err != nil {
-		return nil, err
-	}
-	got, err := again.Canonical()
-	if err != nil {
-		return nil, err
-	}
-	if !bytes.Equal(want, got) {
-		return nil, fmt.Errorf("internal error: adding packages would change more than the packages of %s", file)
-	}
-	return p.out.Bytes(), nil
+	return write(file, doc, s)
 }
 
 // addPackage appends a name to the packages of a spec or of a patch.

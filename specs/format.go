@@ -12,35 +12,48 @@ import (
 // at. The parsed spec is the same, and formatting again changes nothing. A file
 // that Parse refuses is refused with the same error.
 func Format(file string, b []byte) ([]byte, error) {
+	doc, s, err := readForWriting(file, b)
+	if err != nil {
+		return nil, err
+	}
+	return write(file, doc, s)
+}
+
+// readForWriting reads a spec both as a document with its comments and as what
+// it means.
+func readForWriting(file string, b []byte) (*document, *Spec, error) {
 	f := &faults{file: file}
 	doc := readYAML(b, f)
 	if doc == nil {
-		return nil, f.err()
+		return nil, nil, f.err()
 	}
 	s := decodeSpec(doc.root, f)
 	if err := f.err(); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	attach(doc, b)
+	return doc, s, nil
+}
+
+// write prints a document. The layout is ours and the reader is not, so what
+// would not read as want is never handed out.
+func write(file string, doc *document, want *Spec) ([]byte, error) {
 	p := &printer{}
 	p.document(doc.root)
-
-	// The layout is ours and the reader is not, so never hand out what reads
-	// differently.
 	again, err := Parse(file, p.out.Bytes())
 	if err != nil {
-		return nil, fmt.Errorf("internal error: the formatted spec does not parse: %w", err)
+		return nil, err
 	}
-	was, err := s.Canonical()
+	meant, err := want.Canonical()
 	if err != nil {
 		return nil, err
 	}
-	is, err := again.Canonical()
+	written, err := again.Canonical()
 	if err != nil {
 		return nil, err
 	}
-	if !bytes.Equal(was, is) {
-		return nil, fmt.Errorf("internal error: formatting would change the spec of %s", file)
+	if !bytes.Equal(meant, written) {
+		return nil, fmt.Errorf("internal error: writing %s anew would change what it says", file)
 	}
 	return p.out.Bytes(), nil
 }

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/basal-project/basal/builder/debian"
+	"github.com/basal-project/basal/internal/unxz"
 )
 
 // scripts are the programs that dpkg and debconf run, deb-control(5).
@@ -19,15 +20,10 @@ var scripts = []string{"config", "postinst", "postrm", "preinst", "prerm"}
 // readControl reads control.tar.
 func readControl(m member, meta *Meta) error {
 	return unpack(m, maxControl, func(r io.Reader) error {
-		files, err := controlFiles(r)
+		files, err := controlFiles(r, "")
 		if err != nil {
 			return err
 		}
-		control, ok := files["control"]
-		if !ok {
-			return errors.New("the control file is missing")
-		}
-		meta.Control = control
 		meta.Triggers = files["triggers"]
 		meta.Conffiles = lines(files["conffiles"])
 		for _, s := range scripts {
@@ -35,13 +31,36 @@ func readControl(m member, meta *Meta) error {
 				meta.Scripts = append(meta.Scripts, s)
 			}
 		}
-		return meta.parse()
+		return meta.parse(files)
 	})
 }
 
+// controlPrefix is how far the control file is looked for on its own, in bytes.
+// It stands near the beginning of control.tar, before the checksums and the
+// translations of debconf's questions, which can be larger than the package.
+const controlPrefix = 64 << 10
+
+// readControlFile reads nothing of control.tar but the control file, if it can
+// be had for less than the whole. Nobody who builds needs more.
+func readControlFile(m member, meta *Meta) error {
+	if m.extension() != ".xz" {
+		return readControl(m, meta)
+	}
+	var used bytes.Buffer
+	files, err := controlFiles(unxz.NewPrefixReader(io.TeeReader(m.body, &used), controlPrefix), "control")
+	if err == nil && files["control"] != nil {
+		if err := meta.parse(files); err != nil {
+			return err
+		}
+		return m.skip()
+	}
+	m.body = &io.LimitedReader{R: io.MultiReader(&used, m.body), N: int64(used.Len()) + m.body.N}
+	return readControl(m, meta)
+}
+
 // controlFiles returns the files of a control.tar, all of which stand at the
-// top.
-func controlFiles(r io.Reader) (map[string][]byte, error) {
+// top, up to the one named last; "" is for all.
+func controlFiles(r io.Reader, last string) (map[string][]byte, error) {
 	buffered := bufio.NewReader(r)
 	t := tar.NewReader(buffered)
 	files := map[string][]byte{}
@@ -66,6 +85,9 @@ func controlFiles(r io.Reader) (map[string][]byte, error) {
 		// No capacity from the header: only what is there takes memory.
 		if files[name], err = io.ReadAll(t); err != nil {
 			return nil, err
+		}
+		if name == last {
+			return files, nil
 		}
 	}
 }
@@ -94,7 +116,12 @@ func lines(b []byte) []string {
 }
 
 // parse finds the fields that this package speaks of. The file is one paragraph.
-func (m *Meta) parse() error {
+func (m *Meta) parse(files map[string][]byte) error {
+	control, ok := files["control"]
+	if !ok {
+		return errors.New("the control file is missing")
+	}
+	m.Control = control
 	s := debian.NewScanner(bytes.NewReader(m.Control))
 	s.Scan()
 	fields := s.Stanza()

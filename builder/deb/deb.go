@@ -57,7 +57,8 @@ type Meta struct {
 	MTime        int64          // newest modification time of the ar members, in seconds since 1970
 }
 
-// Package is a package and its files.
+// Package is a package and its files. Scripts, Triggers and Conffiles of its Meta
+// may be missing: they are for ReadControl to tell.
 type Package struct {
 	Meta
 	Tree rootfs.Tree               // without the root itself; contents lie in the scratch file
@@ -91,7 +92,7 @@ func Read(r io.Reader, scratch Scratch, opt Options) (*Package, error) {
 		p.Tree, p.MD5, err = readData(m, blamed{scratch}, opt)
 		return err
 	}
-	if err := read(r, &p.Meta, data); err != nil {
+	if err := read(r, &p.Meta, readControlFile, data); err != nil {
 		return nil, err
 	}
 	return &p, nil
@@ -100,16 +101,16 @@ func Read(r io.Reader, scratch Scratch, opt Options) (*Package, error) {
 // ReadControl is Read without the files, which it neither unpacks nor checks.
 func ReadControl(r io.Reader) (*Meta, error) {
 	var m Meta
-	if err := read(r, &m, func(m member) error { return m.skip() }); err != nil {
+	if err := read(r, &m, readControl, func(m member) error { return m.skip() }); err != nil {
 		return nil, err
 	}
 	return &m, nil
 }
 
 // read parses the archive, then drains r, whose error goes first.
-func read(r io.Reader, meta *Meta, data func(member) error) error {
+func read(r io.Reader, meta *Meta, control func(member, *Meta) error, data func(member) error) error {
 	limited := &io.LimitedReader{R: r, N: maxPackage}
-	err := readMembers(limited, meta, data)
+	err := readMembers(limited, meta, control, data)
 	if _, rerr := io.Copy(io.Discard, limited); rerr != nil {
 		return rerr
 	}
@@ -143,7 +144,7 @@ func (b blamed) WriteAt(p []byte, off int64) (int, error) {
 }
 
 // readMembers walks through the archive in the one order that deb(5) allows.
-func readMembers(r io.Reader, meta *Meta, data func(member) error) error {
+func readMembers(r io.Reader, meta *Meta, control func(member, *Meta) error, data func(member) error) error {
 	ar, err := newArchive(r)
 	if err != nil {
 		return err
@@ -153,7 +154,7 @@ func readMembers(r io.Reader, meta *Meta, data func(member) error) error {
 		read func(member) error
 	}{
 		{"debian-binary", readFormat},
-		{"control.tar", func(m member) error { return readControl(m, meta) }},
+		{"control.tar", func(m member) error { return control(m, meta) }},
 		{"data.tar", data},
 	}
 	for {

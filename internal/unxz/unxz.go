@@ -18,6 +18,8 @@ import (
 	"fmt"
 	"io"
 	"sync"
+
+	"github.com/ulikunitz/xz/lzma"
 )
 
 // Errors that callers may branch on. An error of the underlying reader is
@@ -68,9 +70,20 @@ func NewReader(r io.Reader) io.Reader {
 	return &reader{in: in}
 }
 
+// NewPrefixReader returns a reader of the first n bytes of what NewReader reads,
+// without the work for the rest: a decoder fills its dictionary before it hands
+// anything over, and this one's has no more than n bytes. Nothing that follows
+// them can be needed to decode them, and nothing that follows is verified.
+func NewPrefixReader(r io.Reader, n int64) io.Reader {
+	in := inputs.Get().(*bufio.Reader)
+	in.Reset(r)
+	return io.LimitReader(&reader{in: in, prefix: n}, n)
+}
+
 // reader is the state of one stream.
 type reader struct {
 	in     *bufio.Reader // nil when err is set
+	prefix int64         // of the content, in bytes, that is wanted; 0 for all
 	kind   checkKind
 	open   bool // the stream header was read
 	inside bool // block is being read
@@ -140,7 +153,11 @@ func (z *reader) next() error {
 		return err
 	}
 	z.inside = true
-	return z.block.start(z.in, h, z.kind, h.dict(h.uncompressed))
+	dict := h.dict(h.uncompressed)
+	if z.prefix > 0 {
+		dict = min(dict, max(z.prefix, lzma.MinDictCap))
+	}
+	return z.block.start(z.in, h, z.kind, dict)
 }
 
 // finish reads the index and the footer, compares them with what was read, and

@@ -91,6 +91,22 @@ func TestDecodesWhatXzWrote(t *testing.T) {
 	}
 }
 
+func TestPrefixIsThatOfTheWhole(t *testing.T) {
+	for _, name := range []string{"small.xz", "single.xz", "blocks.xz"} {
+		b := fixture(t, name)
+		whole, err := io.ReadAll(NewReader(bytes.NewReader(b)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, n := range []int{1, 100, 4096, 5000, len(whole) - 1, len(whole), len(whole) + 1} {
+			got, err := io.ReadAll(NewPrefixReader(bytes.NewReader(b), int64(n)))
+			if want := whole[:min(n, len(whole))]; err != nil || !bytes.Equal(got, want) {
+				t.Errorf("%s: prefix of %d: %d bytes, %v", name, n, len(got), err)
+			}
+		}
+	}
+}
+
 func TestOpenCountsBlocks(t *testing.T) {
 	for name, want := range map[string]int{"single.xz": 1, "blocks.xz": 3, "empty.xz": 0} {
 		b := fixture(t, name)

@@ -34,7 +34,7 @@ type assembly struct {
 	scratch  []ScratchFile
 	packages map[packageKey]*deb.Package
 	inputs   map[specs.Input]rootfs.Content
-	images   map[digest.Digest]compose.Image // by chainKey
+	images   map[digest.Digest]compose.Image // by a chain's keys
 	blobs    map[digest.Digest]layer.Layer   // by compose.Layer.Key
 }
 
@@ -146,14 +146,9 @@ func (a *assembly) compose(ctx context.Context, chains []chain) error {
 
 func (a *assembly) composeOne(c chain) error {
 	var below compose.Image
-	var key digest.Digest
-	for _, f := range c.floors {
-		var err error
-		if key, err = f.key(key, c.platform); err != nil {
-			return err
-		}
+	for i, f := range c.floors {
 		a.mu.Lock()
-		image, ok := a.images[key]
+		image, ok := a.images[c.keys[i]]
 		a.mu.Unlock()
 		if !ok {
 			step, err := a.step(f, c.platform)
@@ -165,7 +160,7 @@ func (a *assembly) composeOne(c chain) error {
 				return err
 			}
 			a.mu.Lock()
-			a.images[key] = image
+			a.images[c.keys[i]] = image
 			a.mu.Unlock()
 		}
 		below = image

@@ -32,7 +32,8 @@ func (f floor) name() string {
 type chain struct {
 	platform specs.Platform
 	floors   []floor
-	key      digest.Digest // names the layers that come of it
+	keys     []digest.Digest // for each floor, the name of the layers up to it
+	key      digest.Digest   // the last of them: names the layers that come of it
 }
 
 func newChain(p specs.Platform, floors []floor) (c chain, err error) {
@@ -41,6 +42,7 @@ func newChain(p specs.Platform, floors []floor) (c chain, err error) {
 		if c.key, err = f.key(c.key, p); err != nil {
 			return c, err
 		}
+		c.keys = append(c.keys, c.key)
 	}
 	return c, nil
 }

@@ -17,9 +17,6 @@ import (
 	"github.com/basal-project/basal/specs"
 )
 
-// maxRelease bounds an InRelease file, in bytes.
-const maxRelease = 16 << 20
-
 // Opener opens bytes by digest and size; they are checked again here.
 type Opener func(d digest.Digest, size int64) (io.ReadCloser, error)
 
@@ -95,8 +92,8 @@ func (c checker) index(section *specs.LockedPlatform, ix specs.LockedIndex) erro
 
 // verifyRelease checks the InRelease file, and that it lists the index.
 func verifyRelease(ix specs.LockedIndex, p specs.Platform, keys []byte, open Opener) error {
-	if ix.Release.Size > maxRelease {
-		return diag.Failedf("InRelease of %d bytes, want at most %d", ix.Release.Size, maxRelease)
+	if ix.Release.Size > debian.MaxInRelease {
+		return diag.Failedf("InRelease of %d bytes, want at most %d", ix.Release.Size, debian.MaxInRelease)
 	}
 	r, err := open(ix.Release.SHA256, ix.Release.Size)
 	if err != nil {

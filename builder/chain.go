@@ -63,7 +63,7 @@ func floorsOf(lock *specs.Lock, variant string) (floors []floor, config specs.Co
 	floors = append(floors, floor{
 		lock:         lock,
 		group:        specs.Latest,
-		Patch:        specs.Patch{Packages: s.Packages, Exclude: s.Exclude, Setuid: s.Setuid, Accounts: s.Accounts, Files: s.Files},
+		Patch:        specs.Patch{Packages: s.Packages, Exclude: s.Exclude, Setuid: s.Setuid, Accounts: s.Accounts, Files: s.Files, Go: s.Go},
 		certificates: s.Certificates,
 		osRelease:    s.OSRelease,
 	})

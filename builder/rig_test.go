@@ -85,7 +85,7 @@ func newRig(t testing.TB, yaml string, debs []debtest.Deb, inputs map[string]str
 	}
 	r := &rig{t: t, src: &memory{files: map[digest.Digest][]byte{}}}
 	r.lock = &specs.Lock{Version: specs.FormatVersion, Recipe: builder.Recipe, Encoder: gz.Encoder, Spec: *spec, Groups: map[string][][]string{}}
-	for _, path := range spec.LocalFiles() {
+	for _, path := range spec.InputFiles() {
 		b := []byte(inputs[path])
 		r.lock.Inputs = append(r.lock.Inputs, specs.Input{Path: path, Size: int64(len(b)), SHA256: r.add(b)})
 	}

@@ -50,7 +50,7 @@ func (c checker) spec(s *Spec) {
 	c.certificates(s.Certificates)
 	c.osRelease(s.OSRelease)
 	c.want(s.Layers.Budget == 0 || s.Layers.Budget >= 2 && !s.Layers.Single, "layers.budget", "budget is %d, want 2 or more", s.Layers.Budget)
-	c.patch("", Patch{Packages: s.Packages, Waive: s.Waive, Exclude: s.Exclude, Setuid: s.Setuid, Accounts: s.Accounts, Files: s.Files, Config: s.Config})
+	c.patch("", Patch{Packages: s.Packages, Waive: s.Waive, Exclude: s.Exclude, Setuid: s.Setuid, Accounts: s.Accounts, Files: s.Files, Go: s.Go, Config: s.Config})
 	c.variants(s)
 	c.waivers("waive", s.Waive, owned(s, nil))
 	c.sources(s)

@@ -66,7 +66,7 @@ func (c lockChecker) inputs() {
 		c.want(!in.SHA256.IsZero(), at+".sha256", "there is none")
 		have = append(have, in.Path)
 	}
-	if want := c.lock.Spec.LocalFiles(); !slices.Equal(have, want) {
+	if want := c.lock.Spec.InputFiles(); !slices.Equal(have, want) {
 		c.report("inputs", fmt.Sprintf("found %s, want what the spec names: %s", quoted(strings.Join(have, " ")), quoted(strings.Join(want, " "))), "")
 	}
 }

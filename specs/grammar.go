@@ -164,3 +164,6 @@ func mode(s string) int {
 	}
 	return m
 }
+
+// isRemote reports whether a file's source is behind a URL.
+func isRemote(source string) bool { return strings.HasPrefix(source, "https://") }

@@ -1,5 +1,11 @@
 package specs
 
+import (
+	"slices"
+
+	"github.com/basal-project/basal/internal/digest"
+)
+
 // FormatVersion is the version of the spec language and of the lock format that
 // this package reads and writes.
 const FormatVersion = 1
@@ -16,6 +22,7 @@ type Spec struct {
 	Summary      string            `json:"summary,omitempty"`      // one line for people
 	Platforms    []Platform        `json:"platforms"`              // what is built unless --platform narrows it
 	Extends      string            `json:"extends,omitempty"`      // a directory with an image.yaml (begins with . or /), or an embedded image's name
+	From         string            `json:"from,omitempty"`         // a published image: REPOSITORY@sha256:…, or a tag that basal lock resolves; excludes extends
 	Archives     []Archive         `json:"archives,omitempty"`     // where packages come from; a spec without packages needs none
 	Packages     []string          `json:"packages,omitempty"`     // exact, in layer order; nothing is added
 	Waive        []Waiver          `json:"waive,omitempty"`        // dependencies and scripts knowingly left out
@@ -25,6 +32,7 @@ type Spec struct {
 	Accounts     Accounts          `json:"accounts,omitzero"`      // /etc/passwd and /etc/group
 	OSRelease    map[string]string `json:"os-release,omitempty"`   // overrides in /usr/lib/os-release
 	Files        []File            `json:"files,omitempty"`        // entries written by hand; they win over packages
+	Go           []Program         `json:"go,omitempty"`           // static Go programs, compiled from source
 	Layers       Layers            `json:"layers,omitzero"`        // how packages are grouped; per-package by default
 	Config       Config            `json:"config,omitzero"`        // the image config
 	Variants     map[string]Patch  `json:"variants,omitempty"`     // each published as its own tag
@@ -98,14 +106,29 @@ const (
 // File is one entry (or, for TypeLinks, a directory of symlinks) that the spec
 // itself puts into the image. It replaces what a package has at that path.
 type File struct {
-	Path    string  `json:"path"` // absolute and clean
-	Type    string  `json:"type,omitempty"`
-	Mode    string  `json:"mode,omitempty"` // octal; 0644 for files, 0755 for directories; not for links
-	UID     int     `json:"uid,omitempty"`
-	GID     int     `json:"gid,omitempty"`
-	Content *string `json:"content,omitempty"` // the bytes of a file; excludes source
-	Source  string  `json:"source,omitempty"`  // a file beside the spec; excludes content
-	Target  string  `json:"target,omitempty"`  // of a symlink
+	Path      string        `json:"path"` // absolute and clean
+	Type      string        `json:"type,omitempty"`
+	Mode      string        `json:"mode,omitempty"` // octal; 0644 for files, 0755 for directories; not for links
+	UID       int           `json:"uid,omitempty"`
+	GID       int           `json:"gid,omitempty"`
+	Content   *string       `json:"content,omitempty"`   // the bytes of a file; excludes source
+	Source    string        `json:"source,omitempty"`    // a file beside the spec, or an https URL, which needs a digest; excludes content
+	Digest    digest.Digest `json:"digest,omitzero"`     // sha256:… that source must have
+	Target    string        `json:"target,omitempty"`    // of a symlink
+	Platforms []Platform    `json:"platforms,omitempty"` // where the entry is; all when empty
+}
+
+// On reports whether the entry is in the image of p.
+func (f File) On(p Platform) bool { return len(f.Platforms) == 0 || slices.Contains(f.Platforms, p) }
+
+// Program is a static Go program, compiled from source for each platform with
+// cgo off. It is owned by root, with mode 0755, and replaces what a package has
+// at its path.
+type Program struct {
+	Package string   `json:"package"`           // ./DIR or ../DIR beside the spec, or an import path with @version
+	Path    string   `json:"path"`              // where it stands in the image: absolute and clean
+	Ldflags []string `json:"ldflags,omitempty"` // for go build -ldflags, as in -X=main.version=1
+	Tags    []string `json:"tags,omitempty"`    // for go build -tags
 }
 
 // Layers says how packages are grouped into layers. The zero value is
@@ -149,6 +172,7 @@ type Patch struct {
 	Exclude  []string `json:"exclude,omitempty"`
 	Setuid   []string `json:"setuid,omitempty"`
 	Accounts Accounts `json:"accounts,omitzero"`
-	Files    []File   `json:"files,omitempty"`
-	Config   Config   `json:"config,omitzero"`
+	Files    []File    `json:"files,omitempty"`
+	Go       []Program `json:"go,omitempty"`
+	Config   Config    `json:"config,omitzero"`
 }

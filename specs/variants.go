@@ -97,9 +97,18 @@ func mergeMaps(under, over map[string]string) map[string]string {
 	return m
 }
 
-// LocalFiles returns the files beside the spec that a build reads, as the spec
-// writes them: sorted, each once. They are a lock's inputs.
-func (s *Spec) LocalFiles() []string {
+// Programs returns the Go programs of the spec and of all its variants.
+func (s *Spec) Programs() []Program {
+	list := slices.Clone(s.Go)
+	for _, v := range slices.Sorted(maps.Keys(s.Variants)) {
+		list = append(list, s.Variants[v].Go...)
+	}
+	return list
+}
+
+// InputFiles returns the files that a build reads, beside the spec or behind a
+// URL, as the spec writes them: sorted, each once. They are a lock's inputs.
+func (s *Spec) InputFiles() []string {
 	var list []string
 	add := func(files []File) {
 		for _, f := range files {

@@ -65,7 +65,7 @@ func TestNames(t *testing.T) {
 	}
 	s.Files = append(s.Files, File{Source: "b"}, File{Source: "applets.txt"})
 	s.Certificates.Add = []string{"a.pem"}
-	if got := strings.Join(s.LocalFiles(), " "); got != "a.pem applets.txt b" {
+	if got := strings.Join(s.InputFiles(), " "); got != "a.pem applets.txt b" {
 		t.Errorf("LocalFiles = %s", got)
 	}
 	want := append(slices.Clone(s.Packages), "busybox-static", "ca-certificates")

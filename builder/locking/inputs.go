@@ -12,7 +12,7 @@ import (
 // inputs pins the local files of the spec.
 func (m *maker) inputs() ([]specs.Input, error) {
 	var out []specs.Input
-	for _, path := range m.Spec.LocalFiles() {
+	for _, path := range m.Spec.InputFiles() {
 		in, err := m.input(path)
 		if err != nil {
 			return nil, diag.Usagef("%s: local file %q: %w", m.File, path, err)

@@ -43,6 +43,7 @@ func (c checker) spec(s *Spec) {
 	if s.Extends != "" && !isPlaceOrName(s.Extends) {
 		c.report("extends", fmt.Sprintf("extends is %s, want the name of an embedded image or a directory", quoted(s.Extends)), "a directory begins with . or /")
 	}
+	c.from(s)
 	for i, a := range s.Archives {
 		c.archive(fmt.Sprintf("archives[%d]", i), a)
 	}
@@ -51,6 +52,7 @@ func (c checker) spec(s *Spec) {
 	c.osRelease(s.OSRelease)
 	c.want(s.Layers.Budget == 0 || s.Layers.Budget >= 2 && !s.Layers.Single, "layers.budget", "budget is %d, want 2 or more", s.Layers.Budget)
 	c.patch("", Patch{Packages: s.Packages, Waive: s.Waive, Exclude: s.Exclude, Setuid: s.Setuid, Accounts: s.Accounts, Files: s.Files, Go: s.Go, Config: s.Config})
+	c.places("files", s.Files, s.Platforms)
 	c.variants(s)
 	c.waivers("waive", s.Waive, owned(s, nil))
 	c.sources(s)
@@ -74,12 +76,8 @@ func (c checker) patch(path string, p Patch) {
 	for i, f := range p.Files {
 		c.file(fmt.Sprintf("%s[%d]", join(path, "files"), i), f)
 	}
-	seen := map[string]bool{}
-	for i, f := range p.Files {
-		c.want(!seen[f.Path], fmt.Sprintf("%s[%d].path", join(path, "files"), i), "path %s is listed twice", quoted(f.Path))
-		seen[f.Path] = true
-	}
-	c.nested(join(path, "files"), p.Files)
+	c.programs(join(path, "go"), p.Go)
+	c.paths(path, p)
 	c.config(join(path, "config"), p.Config)
 }
 

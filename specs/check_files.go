@@ -25,9 +25,8 @@ func (c checker) file(at string, f File) {
 	}
 	c.id(at+".uid", f.UID)
 	c.id(at+".gid", f.GID)
-	if f.Source != "" {
-		c.local(at+".source", f.Source)
-	}
+	c.source(at, f)
+	distinct(c, at+".platforms", f.Platforms)
 	c.want(!hasControl(f.Target) && len(f.Target) <= maxPath, at+".target", "target is %s, want a path", quoted(f.Target))
 	switch f.Type {
 	case "", TypeFile:
@@ -46,20 +45,74 @@ func (c checker) file(at string, f File) {
 	}
 }
 
-// nested refuses an entry below one that is a file.
-func (c checker) nested(at string, files []File) {
-	isFile := map[string]bool{}
-	for _, f := range files {
-		isFile[f.Path] = f.Type == "" || f.Type == TypeFile
+// source checks where the bytes of a file come from. What comes from elsewhere
+// is named by its digest.
+func (c checker) source(at string, f File) {
+	switch {
+	case f.Source == "":
+		c.want(f.Digest.IsZero(), at+".digest", "there is a digest and no source")
+	case !isRemote(f.Source):
+		c.local(at+".source", f.Source)
+	case !strings.HasPrefix(f.Source, "https://") || !isURI(f.Source) || strings.Count(f.Source, "/") < 3:
+		c.report(at+".source", fmt.Sprintf("source is %s, want an https URL of a file, without credentials and query", quoted(f.Source)), "")
+	case f.Digest.IsZero():
+		c.report(at+".source", "source is a URL, and there is no digest", "digest: sha256:…, of the file that is meant")
 	}
+}
+
+// places refuses an entry for a platform that the image does not have.
+func (c checker) places(at string, files []File, platforms []Platform) {
 	for i, f := range files {
-		if !isPath(f.Path) {
+		for j, p := range f.Platforms {
+			c.want(slices.Contains(platforms, p), fmt.Sprintf("%s[%d].platforms[%d]", at, i, j), "%s is not one of the image's platforms", p)
+		}
+	}
+}
+
+// paths refuses two entries at one path, and an entry below one that is a file,
+// unless no platform has both.
+func (c checker) paths(at string, p Patch) {
+	type entry struct {
+		File
+		at     string
+		isFile bool
+	}
+	var all []entry
+	byPath := map[string][]entry{}
+	add := func(f File, at string, isFile bool) {
+		e := entry{f, at, isFile}
+		all, byPath[f.Path] = append(all, e), append(byPath[f.Path], e)
+	}
+	for i, f := range p.Files {
+		add(f, fmt.Sprintf("%s[%d].path", join(at, "files"), i), f.Type == "" || f.Type == TypeFile)
+	}
+	for i, g := range p.Go {
+		add(File{Path: g.Path}, fmt.Sprintf("%s[%d].path", join(at, "go"), i), true)
+	}
+	for _, e := range all {
+		for _, other := range byPath[e.Path] {
+			if other.at == e.at {
+				break // those that come later report it
+			}
+			if together(e.File, other.File) {
+				c.report(e.at, fmt.Sprintf("path %s is listed twice", quoted(e.Path)), "")
+				break
+			}
+		}
+		if !isPath(e.Path) {
 			continue // reported, and of any length
 		}
-		for dir := path.Dir(f.Path); dir != "/"; dir = path.Dir(dir) {
-			c.want(!isFile[dir], fmt.Sprintf("%s[%d].path", at, i), "path %s is below %s, which files makes a file", quoted(f.Path), quoted(dir))
+		for dir := path.Dir(e.Path); dir != "/"; dir = path.Dir(dir) {
+			for _, above := range byPath[dir] {
+				c.want(!above.isFile || !together(e.File, above.File), e.at, "path %s is below %s, which is a file", quoted(e.Path), quoted(dir))
+			}
 		}
 	}
+}
+
+// together reports whether some platform has both entries.
+func together(a, b File) bool {
+	return len(a.Platforms) == 0 || len(b.Platforms) == 0 || slices.ContainsFunc(a.Platforms, b.On)
 }
 
 // fields demands the fields of needs and refuses those in without.
@@ -110,6 +163,9 @@ func (c checker) config(at string, cfg Config) {
 		for _, key := range sortedKeys(m) {
 			c.want(key != "" && !hasControl(key), at+"."+name+"."+key+keyMark, "key %s is empty or has control characters", quoted(key))
 			c.text(at+"."+name+"."+key, m[key])
+			if name == "annotations" && (key == BaseName || key == BaseDigest) {
+				c.report(at+"."+name+"."+key+keyMark, key+" follows from the lock", "leave it out: from says what the base is")
+			}
 		}
 	}
 	for name, list := range map[string][]string{"entrypoint": cfg.Entrypoint, "cmd": cfg.Cmd} {

@@ -40,6 +40,8 @@ func checkLock(l *Lock, path string, depth int, f *faults) {
 	c.inputs()
 	c.groups()
 	c.sections()
+	c.base()
+	c.programs()
 	if l.Extends != nil {
 		checkLock(l.Extends, join(path, "extends"), depth+1, f)
 	}

@@ -25,6 +25,7 @@ func (c checker) variants(s *Spec) {
 		}
 		c.tag(s, name)
 		c.patch(at, s.Variants[name])
+		c.places(at+".files", s.Variants[name].Files, s.Platforms)
 		c.with(s, name)
 		order, err := s.PatchOrder(name)
 		if err != nil {

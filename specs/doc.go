@@ -30,6 +30,9 @@
 //	files:
 //	  - {path: /tmp, type: dir, mode: "1777"}
 //	  - {path: /etc/motd, content: "hello\n"}
+//	  - {path: /usr/bin/tool, source: bin/tool-amd64, mode: "0755", platforms: [linux/amd64]}
+//	go:
+//	  - {package: ./cmd/hello, path: /usr/bin/hello, ldflags: [-s, -w], tags: [netgo]}
 //	layers: per-package
 //	config: {user: app, entrypoint: [/usr/bin/hello]}
 //	variants:
@@ -40,11 +43,12 @@
 // In this grammar x? may be left out, [x] is a list, {k: x} is a mapping with
 // any keys k, and FIELD, SCRIPT and URL stand for themselves:
 //
-//	spec         = version: 1, name, summary?: line, platforms: [platform], extends?: place,
-//	               archives?: [archive], certificates?, os-release?: {FIELD: line},
+//	spec         = version: 1, name, summary?: line, platforms: [platform],
+//	               (extends?: place | from?: image), archives?: [archive], certificates?, os-release?: {FIELD: line},
 //	               layers?, variants?: {name: patch}, contents
 //	contents     = packages?: [package], waive?: [waiver], exclude?: [glob],
-//	               setuid?: [path], accounts?: {users?: [user], groups?: [group]}, files?: [file], config?
+//	               setuid?: [path], accounts?: {users?: [user], groups?: [group]},
+//	               files?: [file], go?: [program], config?
 //	patch        = with?: [name], contents
 //	archive      = uri: "debian" | "debian-security" | URL, suites: [suite],
 //	               components: [component], signed-by: place
@@ -52,11 +56,13 @@
 //	certificates = bundle?: "debian" | "none", add?: [local], remove?: [relative path]
 //	user         = name, uid, gid, gecos?, home?, home-mode?: mode, shell?
 //	group        = name, gid, members?: [name]
-//	file         = path, uid?, gid?, and by its type
-//	               file (the default): mode?, (content: text | source: local)
+//	file         = path, uid?, gid?, platforms?: [platform], and by its type
+//	               file (the default): mode?, (content: text | source: local | URL, digest?)
 //	               dir:     mode?
 //	               symlink: target
 //	               links:   source: local, target
+//	program      = package: local package | import path@version, path,
+//	               ldflags?: ["-s" | "-w" | "-X=NAME=VALUE"], tags?: [word]
 //	layers       = "per-package" | "single" | {budget: 2 or more}
 //	config       = user?, env?: {NAME: text}, entrypoint?: [text], cmd?: [text], workdir?,
 //	               labels?: {text: text}, annotations?: {text: text},
@@ -64,6 +70,8 @@
 //
 //	name         = [a-z0-9]+([._-][a-z0-9]+)*, at most 64; of accounts: [a-z_][a-z0-9_-]*, at most 32
 //	package      = [a-z0-9][a-z0-9+.-]+ (Debian Policy 5.6.7)
+//	image        = REGISTRY/REPOSITORY[:TAG][@sha256:HEX] with a tag, a digest or both
+//	local package = ., or a clean path that begins with ./ or ../
 //	place        = a name of something embedded, or a path that begins with . or /
 //	local        = a clean relative path, in the spec's folder or below
 //	path         = a clean absolute path; of files: no name begins with .wh.
@@ -81,7 +89,10 @@
 // bundle is used. A variant's packages, users and groups, and those of the
 // variants that it is made with, do not repeat the image's or each other's. A
 // variant is not called latest, nor like another's tag on a platform, as in
-// nonroot-amd64. No file is below another, and no two homes are made at one path.
+// nonroot-amd64. On no platform is an entry of files or go at another's path or
+// below a file, and no two homes are made at one path. A source that is a URL has
+// a digest. The annotations org.opencontainers.image.base.name and .digest follow
+// from the lock and are not set.
 //
 // # Layout
 //

@@ -166,4 +166,48 @@ func mode(s string) int {
 }
 
 // isRemote reports whether a file's source is behind a URL.
-func isRemote(source string) bool { return strings.HasPrefix(source, "https://") }
+func isRemote(source string) bool {
+	return strings.HasPrefix(source, "https://") || strings.HasPrefix(source, "http://")
+}
+
+// isRegistry holds the host of a registry, with a port or without: a name with a
+// dot, an address, or localhost, so that it cannot be taken for a part of a
+// repository's name.
+func isRegistry(s string) bool {
+	host, port, ok := strings.Cut(s, ":")
+	if strings.HasPrefix(s, "[") { // an IPv6 address
+		i := strings.IndexByte(s, ']')
+		if i < 0 {
+			return false
+		}
+		if !only(s[1:i], digits+"abcdefABCDEF:") {
+			return false
+		}
+		host, port, ok = "localhost", strings.TrimPrefix(s[i+1:], ":"), i+1 < len(s)
+		if ok && s[i+1] != ':' {
+			return false
+		}
+	}
+	if ok && (!isNumber(port, 65535) || port == "0") {
+		return false
+	}
+	return (ok || strings.Contains(host, ".") || host == "localhost") && len(s) <= 255 &&
+		only(host, lower+upper+digits+".-") && !doubled(host, ".") && !strings.ContainsAny(host[:1]+host[len(host)-1:], ".-")
+}
+
+// isRepository holds the path of a repository: steps of [a-z0-9]+ with ., _, __
+// or dashes between.
+func isRepository(s string) bool {
+	for step := range strings.SplitSeq(s, "/") {
+		if !only(step, lower+digits+"._-") || strings.ContainsAny(step[:1]+step[len(step)-1:], "._-") ||
+			strings.Contains(step, "..") || strings.Contains(step, "___") {
+			return false
+		}
+	}
+	return len(s) <= 255
+}
+
+// isTag holds tags: [a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}.
+func isTag(s string) bool {
+	return len(s) <= 128 && only(s, lower+upper+digits+"._-") && only(s[:1], lower+upper+digits+"_")
+}

@@ -54,7 +54,7 @@ type LockedBase struct {
 type LockedImage struct {
 	MediaType string        `json:"media-type"` // of the manifest
 	Manifest  digest.Digest `json:"manifest"`
-	Size      int64         `json:"size"`   // of the manifest, in bytes
+	Size      int64         `json:"size"` // of the manifest, in bytes
 	Config    LockedBlob    `json:"config"`
 	Layers    []LockedLayer `json:"layers"` // lowest first
 }

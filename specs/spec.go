@@ -166,12 +166,12 @@ func (c Config) IsZero() bool {
 // Patch is what a variant adds to the image. Its content becomes layers on top
 // of the image's own, so variants share all of those.
 type Patch struct {
-	With     []string `json:"with,omitempty"` // other variants whose patches come first
-	Packages []string `json:"packages,omitempty"`
-	Waive    []Waiver `json:"waive,omitempty"`
-	Exclude  []string `json:"exclude,omitempty"`
-	Setuid   []string `json:"setuid,omitempty"`
-	Accounts Accounts `json:"accounts,omitzero"`
+	With     []string  `json:"with,omitempty"` // other variants whose patches come first
+	Packages []string  `json:"packages,omitempty"`
+	Waive    []Waiver  `json:"waive,omitempty"`
+	Exclude  []string  `json:"exclude,omitempty"`
+	Setuid   []string  `json:"setuid,omitempty"`
+	Accounts Accounts  `json:"accounts,omitzero"`
 	Files    []File    `json:"files,omitempty"`
 	Go       []Program `json:"go,omitempty"`
 	Config   Config    `json:"config,omitzero"`

@@ -106,6 +106,17 @@ func (s *Spec) Programs() []Program {
 	return list
 }
 
+// ProgramPackages returns the packages of all Go programs, as the spec writes
+// them: sorted, each once.
+func (s *Spec) ProgramPackages() []string {
+	var list []string
+	for _, p := range s.Programs() {
+		list = append(list, p.Package)
+	}
+	slices.Sort(list)
+	return slices.Compact(list)
+}
+
 // InputFiles returns the files that a build reads, beside the spec or behind a
 // URL, as the spec writes them: sorted, each once. They are a lock's inputs.
 func (s *Spec) InputFiles() []string {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/invopop/jsonschema"
 
+	"github.com/basal-project/basal/internal/digest"
 	"github.com/basal-project/basal/specs"
 )
 
@@ -71,6 +72,8 @@ func unions(t reflect.Type) *jsonschema.Schema {
 			s.Enum = append(s.Enum, p.String())
 		}
 		return s
+	case reflect.TypeFor[digest.Digest]():
+		return &jsonschema.Schema{Type: "string", Pattern: "^sha256:[0-9a-f]{64}$"}
 	case reflect.TypeFor[specs.Layers]():
 		budget := jsonschema.NewProperties()
 		budget.Set("budget", &jsonschema.Schema{Type: "integer", Minimum: "2"})
@@ -98,6 +101,7 @@ func narrow(s *jsonschema.Schema) error {
 		}},
 		{"File", "path", func(s *jsonschema.Schema) { s.Pattern = "^/." }},
 		{"File", "mode", func(s *jsonschema.Schema) { s.Pattern = octal }},
+		{"Program", "path", func(s *jsonschema.Schema) { s.Pattern = "^/." }},
 		{"User", "home-mode", func(s *jsonschema.Schema) { s.Pattern = octal }},
 		{"Certificates", "bundle", func(s *jsonschema.Schema) { s.Enum = []any{"debian", "none"} }},
 		{"Waiver", "script", func(s *jsonschema.Schema) {

@@ -1,0 +1,224 @@
+package registry
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"syscall"
+	"unicode/utf8"
+
+	"github.com/cenkalti/backoff/v5"
+	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
+
+	"github.com/basal-project/basal/internal/diag"
+	"github.com/basal-project/basal/internal/digest"
+)
+
+// credentials is a fault in finding the credentials, on this side.
+type credentials struct{ error }
+
+func (c credentials) Unwrap() error { return c.error }
+
+// greeting is a fault in the first words with a registry, before it was known
+// to work.
+type greeting struct{ error }
+
+func (g greeting) Unwrap() error { return g.error }
+
+// source is a fault in reading what was to be sent. It is not the registry's.
+type source struct{ error }
+
+func (s source) Unwrap() error { return s.error }
+
+func is[E error](err error) bool {
+	var e E
+	return errors.As(err, &e)
+}
+
+// retry runs op until it succeeds, fails for good or has failed too often.
+func (p policy) retry(ctx context.Context, op func() error) error {
+	wait := backoff.NewExponentialBackOff()
+	wait.InitialInterval, wait.MaxInterval, wait.Multiplier = p.interval, p.maxInterval, 2
+	_, err := backoff.Retry(ctx, func() (struct{}, error) {
+		err := op()
+		if err != nil && (ctx.Err() != nil || !transient(err)) {
+			err = backoff.Permanent(err)
+		}
+		return struct{}{}, err
+	}, backoff.WithBackOff(wait), backoff.WithMaxTries(p.tries), backoff.WithMaxElapsedTime(0))
+	var final *backoff.PermanentError
+	if errors.As(err, &final) {
+		err = final.Unwrap()
+	}
+	return err
+}
+
+// lostUpload are the codes of a registry that no longer knows an upload, or did
+// not get it whole: both are mended by sending it again.
+var lostUpload = []transport.ErrorCode{
+	transport.BlobUploadInvalidErrorCode,
+	transport.BlobUploadUnknownErrorCode,
+	transport.DigestInvalidErrorCode,
+	transport.SizeInvalidErrorCode,
+}
+
+// transient reports whether what failed with err may succeed when repeated.
+func transient(err error) bool {
+	var answer *transport.Error
+	var dns *net.DNSError
+	switch {
+	case is[*diag.Error](err), is[credentials](err), is[source](err), errors.Is(err, digest.ErrMismatch), errors.Is(err, fs.ErrNotExist):
+		return false
+	case errors.As(err, &answer):
+		return transientStatus(answer)
+	case is[*tls.CertificateVerificationError](err), is[tls.RecordHeaderError](err), errors.Is(err, http.ErrSchemeMismatch):
+		return false
+	case errors.As(err, &dns):
+		return !dns.IsNotFound
+	case is[greeting](err) && errors.Is(err, syscall.ECONNREFUSED):
+		// Nothing was ever there, as opposed to a registry that is restarted.
+		return false
+	}
+	return true
+}
+
+func transientStatus(e *transport.Error) bool {
+	switch code := e.StatusCode; code {
+	case http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests, 499:
+		return true
+	case http.StatusNotImplemented, http.StatusHTTPVersionNotSupported, http.StatusInsufficientStorage:
+		return false
+	default:
+		return code >= 500 || slices.ContainsFunc(e.Errors, func(d transport.Diagnostic) bool { return slices.Contains(lostUpload, d.Code) })
+	}
+}
+
+// explain says in people's words why what failed with err.
+func (r *Repository) explain(ctx context.Context, a access, what string, err error) error {
+	if err == nil {
+		return nil
+	}
+	what = r.String() + ": " + what
+	var ours *diag.Error
+	var from source
+	var answer *transport.Error
+	switch {
+	case errors.As(err, &from):
+		return from.error
+	case ctx.Err() != nil:
+		return fmt.Errorf("%s: %w", what, context.Cause(ctx))
+	case is[*tls.CertificateVerificationError](err):
+		return diag.Unavailablef("%s: %w", what, plain(err)).WithHint("the registry's certificate must be signed by an authority that this system trusts")
+	case errors.As(err, &ours):
+		e := *ours
+		e.Msg = what + ": " + e.Msg
+		return &e
+	case errors.Is(err, digest.ErrMismatch):
+		return diag.Failedf("%s: %w", what, err).WithHint("the registry, or something between, does not tell the truth")
+	case errors.Is(err, fs.ErrNotExist):
+		return diag.Unavailablef("%s: %w", what, err)
+	case is[credentials](err):
+		return diag.Usagef("%s: credentials cannot be read: %w", what, err).WithHint("mend the Docker or Podman configuration, or its credential helper")
+	case errors.As(err, &answer):
+		return r.refusal(a, what, answer)
+	}
+	e := diag.Unavailablef("%s: %w", what, plain(err))
+	if hint := networkHint(err); hint != "" {
+		e = e.WithHint("%s", hint)
+	}
+	return e
+}
+
+func networkHint(err error) string {
+	switch {
+	case errors.Is(err, http.ErrSchemeMismatch), is[tls.RecordHeaderError](err):
+		return "the server speaks plain HTTP; if the network is trusted, say --insecure"
+	case is[*net.DNSError](err):
+		return "check the name of the registry"
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return "nothing answers at that address; check host and port"
+	}
+	return "check the network, and try again"
+}
+
+// refusal explains an answer that says no.
+func (r *Repository) refusal(a access, what string, answer *transport.Error) error {
+	code := answer.StatusCode
+	said := strings.TrimSpace(fmt.Sprintf("got %d %s", code, http.StatusText(code)))
+	if why := reason(answer); why != "" {
+		said += ", " + why
+	}
+	log := fmt.Sprintf("log in with docker login %s or podman login %[1]s; credentials that worked before may have expired", r.name.RegistryStr())
+	switch {
+	case code == http.StatusUnauthorized:
+		return diag.Unavailablef("%s: not allowed: %s", what, said).WithHint("%s", log)
+	case code == http.StatusForbidden && a == writing:
+		return diag.Unavailablef("%s: not allowed: %s", what, said).WithHint("these credentials may not write here, or the registry is read-only; %s", log)
+	case code == http.StatusForbidden:
+		return diag.Unavailablef("%s: not allowed: %s", what, said).WithHint("%s", log)
+	case code == http.StatusNotFound && has(answer, transport.NameUnknownErrorCode):
+		return diag.Unavailablef("%s: %w: there is no such repository (%s)", what, fs.ErrNotExist, said).WithHint("check the name; some registries want a repository to be made first, and hide one that you may not see")
+	case code == http.StatusNotFound:
+		return diag.Unavailablef("%s: %w (%s)", what, fs.ErrNotExist, said)
+	case code == http.StatusMethodNotAllowed && a == writing:
+		return diag.Unavailablef("%s: the registry takes nothing: %s", what, said).WithHint("it is read-only, for good or for maintenance")
+	case code == http.StatusInsufficientStorage:
+		return diag.Unavailablef("%s: the registry is full: %s", what, said).WithHint("its owner has to make room")
+	case code == http.StatusRequestEntityTooLarge:
+		return diag.Unavailablef("%s: too large for the registry: %s", what, said).WithHint("its owner, or the owner of a proxy before it, has to raise the limit")
+	case code == http.StatusTooManyRequests:
+		return diag.Unavailablef("%s: too many requests: %s", what, said).WithHint("try again later, or log in: registries allow more to those they know")
+	case code >= 500 && a == writing:
+		return diag.Unavailablef("%s: %s", what, said).WithHint("the registry has a fault of its own, a full disk perhaps; try again later")
+	case code >= 500:
+		return diag.Unavailablef("%s: %s", what, said).WithHint("the registry has a fault of its own; try again later")
+	}
+	return diag.Unavailablef("%s: %s", what, said)
+}
+
+func has(e *transport.Error, code transport.ErrorCode) bool {
+	return slices.ContainsFunc(e.Errors, func(d transport.Diagnostic) bool { return d.Code == code })
+}
+
+// maxReason is the most bytes of a registry's own words that an error repeats.
+const maxReason = 200
+
+// reason returns what a registry says about its refusal, on one line.
+func reason(e *transport.Error) string {
+	var said []string
+	for _, d := range e.Errors {
+		if s := strings.TrimSpace(string(d.Code) + " " + d.Message); s != "" {
+			said = append(said, s)
+		}
+	}
+	return shorten(strings.Join(said, "; "))
+}
+
+func shorten(s string) string {
+	s = strings.Join(strings.Fields(s), " ")
+	if len(s) <= maxReason {
+		return s
+	}
+	s = s[:maxReason-len("…")]
+	for len(s) > 0 && !utf8.ValidString(s) {
+		s = s[:len(s)-1]
+	}
+	return s + "…"
+}
+
+// plain strips the URL that net/http puts around an error: it may carry a
+// signature or a password.
+func plain(err error) error {
+	var u *url.Error
+	for errors.As(err, &u) {
+		err = u.Err
+	}
+	return err
+}

@@ -16,7 +16,10 @@ import (
 // containerdName is the annotation by which containerd, and a Docker engine that
 // keeps its images there, names an image that it loads; without it they take the
 // tag for the whole name.
-const containerdName = "io.containerd.image.name"
+const (
+	containerdName   = "io.containerd.image.name"
+	containerdPrefix = "docker.io/library/"
+)
 
 // contents is a layout before it is anywhere: the files of the layout, whose
 // bytes are read, and verified, when they are written.
@@ -48,16 +51,31 @@ func newContents(name string, images []Image, blobs Blobs) (*contents, error) {
 			}
 		}
 	}
+	return c, c.sort()
+}
+
+// sort brings what index.json and manifest.json list into the order of the tags.
+// What has none stands last, because some tools take the first for the image.
+func (c *contents) sort() error {
 	slices.SortFunc(c.refs, func(a, b oci.Descriptor) int {
-		return strings.Compare(a.Annotations[oci.RefName], b.Annotations[oci.RefName])
+		ta, tb := a.Annotations[oci.RefName], b.Annotations[oci.RefName]
+		switch {
+		case ta == "" && tb == "":
+			return bytes.Compare(a.Digest[:], b.Digest[:])
+		case ta == "":
+			return 1
+		case tb == "":
+			return -1
+		}
+		return strings.Compare(ta, tb)
 	})
 	slices.SortFunc(c.loads, func(a, b dockerImage) int { return strings.Compare(a.RepoTags[0], b.RepoTags[0]) })
 	for i := range c.refs[:max(0, len(c.refs)-1)] {
-		if tag := c.refs[i].Annotations[oci.RefName]; tag == c.refs[i+1].Annotations[oci.RefName] {
-			return nil, fmt.Errorf("two images want the tag %q", tag)
+		if tag := c.refs[i].Annotations[oci.RefName]; tag != "" && tag == c.refs[i+1].Annotations[oci.RefName] {
+			return fmt.Errorf("two images want the tag %q", tag)
 		}
 	}
-	return c, nil
+	return nil
 }
 
 func (c *contents) addPlatform(tag string, p oci.Image, blobs Blobs) error {
@@ -89,23 +107,30 @@ func (c *contents) addPlatform(tag string, p oci.Image, blobs Blobs) error {
 }
 
 func (c *contents) addRef(d oci.Descriptor, tag string) {
-	d.Annotations = map[string]string{
-		oci.RefName:    tag,
-		containerdName: "docker.io/library/" + c.name + ":" + tag,
+	d.Annotations = map[string]string{oci.RefName: tag}
+	if c.name != "" && !isEvidence(tag) {
+		d.Annotations[containerdName] = containerdPrefix + c.name + ":" + tag
 	}
 	c.refs = append(c.refs, d)
 }
+
+// isEvidence reports whether a tag is one that names evidence about a digest: it
+// names nothing that an engine could run.
+func isEvidence(tag string) bool { return strings.HasPrefix(tag, "sha256-") }
 
 func (c *contents) addDocument(doc oci.Document) error {
 	open := func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(doc.Bytes)), nil }
 	return c.addBlob(doc.Descriptor.Digest, doc.Descriptor.Size, open)
 }
 
-// addBlob takes each distinct blob once. An empty one is refused: no image has
-// any, and an empty file would be written without being checked.
+// addBlob takes each distinct blob once. An empty one is checked here, because an
+// empty file is written without being read.
 func (c *contents) addBlob(d digest.Digest, size int64, open func() (io.ReadCloser, error)) error {
-	if d.IsZero() || size <= 0 {
+	if d.IsZero() || size < 0 {
 		return fmt.Errorf("internal error: blob %s of %d bytes", d, size)
+	}
+	if size == 0 && d != digest.Of(nil) {
+		return fmt.Errorf("%w: %s is no empty blob", digest.ErrMismatch, d)
 	}
 	if known := c.blobs[d]; known != nil {
 		if known.size != size {

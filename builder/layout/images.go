@@ -14,16 +14,9 @@ import (
 // document that lacks what an image needs, or that has more than any image has,
 // is an error.
 func (l *Layout) Images() ([]Image, error) {
-	b, err := l.File(indexFile)
+	top, err := l.top()
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", l.path, err)
-	}
-	var top oci.Index
-	if err := parse(b, &top); err != nil {
-		return nil, fmt.Errorf("%s: %s: %w", l.path, indexFile, err)
-	}
-	if len(top.Manifests) > maxTags {
-		return nil, fmt.Errorf("%s: %s has %d descriptors, more than %d", l.path, indexFile, len(top.Manifests), maxTags)
+		return nil, err
 	}
 	var images []Image
 	for _, d := range top.Manifests {
@@ -38,6 +31,22 @@ func (l *Layout) Images() ([]Image, error) {
 		images = append(images, image)
 	}
 	return images, nil
+}
+
+// top reads index.json.
+func (l *Layout) top() (oci.Index, error) {
+	var top oci.Index
+	b, err := l.File(indexFile)
+	if err != nil {
+		return top, fmt.Errorf("%s: %w", l.path, err)
+	}
+	if err := parse(b, &top); err != nil {
+		return top, fmt.Errorf("%s: %s: %w", l.path, indexFile, err)
+	}
+	if len(top.Manifests) > maxTags {
+		return top, fmt.Errorf("%s: %s has %d descriptors, more than %d", l.path, indexFile, len(top.Manifests), maxTags)
+	}
+	return top, nil
 }
 
 func (l *Layout) image(tag string, d oci.Descriptor) (Image, error) {

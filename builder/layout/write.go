@@ -25,12 +25,17 @@ import (
 //
 // Nothing is synced to the disk: what a power failure takes can be built again.
 func Write(path, name string, images []Image, blobs Blobs) error {
-	archive := strings.HasSuffix(path, ".tar")
 	c, err := newContents(name, images, blobs)
 	if err != nil {
 		return err
 	}
+	return c.write(path)
+}
+
+// write puts the layout in its place, whole.
+func (c *contents) write(path string) error {
 	defer c.Close()
+	archive := strings.HasSuffix(path, ".tar")
 	tree, err := c.tree(archive)
 	if err != nil {
 		return err

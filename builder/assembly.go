@@ -21,7 +21,7 @@ import (
 	"github.com/basal-project/basal/specs"
 )
 
-// assembly is one run: it reads every package, composes every chain of floors
+// assembly is one run: it compiles every program, reads every package, composes every chain of floors
 // and writes every layer, in this order. What several platforms and variants
 // share (a package for all architectures, a layer, a whole floor) is made once.
 // In each phase the largest piece comes first, so that no processor waits for
@@ -34,6 +34,7 @@ type assembly struct {
 	scratch  []ScratchFile
 	packages map[packageKey]*deb.Package
 	inputs   map[specs.Input]rootfs.Content
+	binaries binaries
 	images   map[digest.Digest]compose.Image // by a chain's keys
 	blobs    map[digest.Digest]layer.Layer   // by compose.Layer.Key
 }
@@ -44,6 +45,7 @@ func newAssembly(src Source, opt Options) *assembly {
 		opt:      opt,
 		packages: map[packageKey]*deb.Package{},
 		inputs:   map[specs.Input]rootfs.Content{},
+		binaries: binaries{},
 		images:   map[digest.Digest]compose.Image{},
 		blobs:    map[digest.Digest]layer.Layer{},
 	}
@@ -180,11 +182,14 @@ func (a *assembly) step(f floor, p specs.Platform) (compose.Step, error) {
 		Exclude:   f.Exclude,
 		Accounts:  f.Accounts,
 		OSRelease: f.osRelease,
-		Files:     f.Files,
+		Files:     f.files(p),
 		Input:     func(path string) (rootfs.Content, error) { return a.input(f.lock, path) },
 	}
 	for _, pkg := range own {
 		s.Packages = append(s.Packages, a.composable(f, pkg))
+	}
+	if s.Programs, err = a.programs(f, p); err != nil {
+		return compose.Step{}, err
 	}
 	if err := checkSetuid(f, s.Packages); err != nil {
 		return compose.Step{}, err

@@ -53,7 +53,8 @@ type Options struct {
 	Variants  []string         // all of the spec's when empty
 	Layers    Layers           // where finished layers go
 	Scratch   func() (ScratchFile, error)
-	Workers   int // how many things are done at once; 0 means one for each processor
+	Compiler  Compiler // makes Go programs; nil when the lock has none
+	Workers   int      // how many things are done at once; 0 means one for each processor
 }
 
 // Build assembles what lock describes. The bytes of the layers are in
@@ -63,12 +64,15 @@ func Build(ctx context.Context, lock *specs.Lock, src Source, opt Options) (*Res
 	if err != nil {
 		return nil, err
 	}
-	plans, chains, err := plan(lock, platforms, variants)
+	a := newAssembly(src, opt)
+	defer a.close()
+	if err := a.compile(ctx, lock, platforms, variants); err != nil {
+		return nil, err
+	}
+	plans, chains, err := plan(lock, platforms, variants, a.binaries)
 	if err != nil {
 		return nil, err
 	}
-	a := newAssembly(src, opt)
-	defer a.close()
 	if err := a.readInputs(ctx, chains); err != nil { // also when all layers are remembered: a file that was edited is an error
 		return nil, err
 	}
@@ -86,6 +90,7 @@ func Build(ctx context.Context, lock *specs.Lock, src Source, opt Options) (*Res
 				return nil, err
 			}
 			v.Images = append(v.Images, image)
+			v.Programs = append(v.Programs, a.binaries.made(c))
 		}
 		if v.Index, err = oci.NewIndex(v.Images, p.config.Annotations); err != nil {
 			return nil, err
@@ -103,7 +108,7 @@ type variantPlan struct {
 }
 
 // plan returns the variants, and the distinct chains among theirs.
-func plan(lock *specs.Lock, platforms []specs.Platform, variants []string) (plans []variantPlan, chains []chain, err error) {
+func plan(lock *specs.Lock, platforms []specs.Platform, variants []string, made binaries) (plans []variantPlan, chains []chain, err error) {
 	for _, name := range variants {
 		floors, config, err := floorsOf(lock, name)
 		if err != nil {
@@ -111,7 +116,7 @@ func plan(lock *specs.Lock, platforms []specs.Platform, variants []string) (plan
 		}
 		v := variantPlan{name: name, config: config}
 		for _, p := range platforms {
-			c, err := newChain(p, floors)
+			c, err := newChain(p, floors, made)
 			if err != nil {
 				return nil, nil, err
 			}
@@ -132,12 +137,15 @@ func Visit(ctx context.Context, lock *specs.Lock, src Source, opt Options, visit
 	if err != nil {
 		return err
 	}
-	_, chains, err := plan(lock, platforms[:1], variants[:1])
+	a := newAssembly(src, opt)
+	defer a.close()
+	if err := a.compile(ctx, lock, platforms[:1], variants[:1]); err != nil {
+		return err
+	}
+	_, chains, err := plan(lock, platforms[:1], variants[:1], a.binaries)
 	if err != nil {
 		return err
 	}
-	a := newAssembly(src, opt)
-	defer a.close()
 	if err := a.readInputs(ctx, chains); err != nil {
 		return err
 	}

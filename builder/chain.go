@@ -18,6 +18,7 @@ type floor struct {
 	specs.Patch
 	certificates *specs.Certificates
 	osRelease    map[string]string
+	up           int // how many levels up the lock is: 0 for the image's own
 }
 
 // name says which floor this is: "static", or "static:debug" for a patch.
@@ -36,10 +37,10 @@ type chain struct {
 	key      digest.Digest   // the last of them: names the layers that come of it
 }
 
-func newChain(p specs.Platform, floors []floor) (c chain, err error) {
+func newChain(p specs.Platform, floors []floor, made binaries) (c chain, err error) {
 	c = chain{platform: p, floors: floors}
 	for _, f := range floors {
-		if c.key, err = f.key(c.key, p); err != nil {
+		if c.key, err = f.key(c.key, p, made); err != nil {
 			return c, err
 		}
 		c.keys = append(c.keys, c.key)
@@ -58,6 +59,9 @@ func floorsOf(lock *specs.Lock, variant string) (floors []floor, config specs.Co
 		if floors, config, err = floorsOf(parent, below); err != nil {
 			return nil, specs.Config{}, err
 		}
+		for i := range floors {
+			floors[i].up++
+		}
 	}
 	s := lock.Spec
 	floors = append(floors, floor{
@@ -74,12 +78,23 @@ func floorsOf(lock *specs.Lock, variant string) (floors []floor, config specs.Co
 	}
 	for _, name := range patches {
 		patch := s.Variants[name]
-		if len(patch.Packages)+len(patch.Files)+len(patch.Exclude) > 0 || !patch.Accounts.IsZero() {
+		if len(patch.Packages)+len(patch.Files)+len(patch.Go)+len(patch.Exclude) > 0 || !patch.Accounts.IsZero() {
 			floors = append(floors, floor{lock: lock, group: name, Patch: patch})
 		}
 		config = config.Merge(patch.Config)
 	}
 	return floors, config, nil
+}
+
+// files returns the entries that f writes on platform p.
+func (f floor) files(p specs.Platform) []specs.File {
+	var list []specs.File
+	for _, file := range f.Files {
+		if file.On(p) {
+			list = append(list, file)
+		}
+	}
+	return list
 }
 
 // packages returns what f adds on platform p: its own packages in order, and
@@ -115,14 +130,16 @@ func (f floor) packages(p specs.Platform) (own []specs.LockedPackage, bundle *sp
 }
 
 // key names the layers of the floor on top of those that below names. It covers
-// all that they depend on, as far as the lock tells it.
-func (f floor) key(below digest.Digest, p specs.Platform) (digest.Digest, error) {
+// all that they depend on, as far as the lock tells it, and the digests of
+// programs, whose source it does not pin.
+func (f floor) key(below digest.Digest, p specs.Platform, made binaries) (digest.Digest, error) {
 	own, bundle, err := f.packages(p)
 	if err != nil {
 		return digest.Digest{}, err
 	}
 	content := f.Patch
-	content.With, content.Waive, content.Config = nil, nil, specs.Config{}
+	content.With, content.Waive, content.Config, content.Go = nil, nil, specs.Config{}, nil
+	content.Files = f.files(p)
 	inputs := struct {
 		Below, Name, Encoder string
 		Recipe               int
@@ -133,7 +150,8 @@ func (f floor) key(below digest.Digest, p specs.Platform) (digest.Digest, error)
 		Inputs               []specs.Input
 		Packages             []specs.LockedPackage
 		Bundle               *specs.LockedPackage
-	}{below.Hex(), f.name(), gz.Encoder, Recipe, content, f.certificates, f.osRelease, f.lock.Groups[f.group], f.lock.Inputs, own, bundle}
+		Programs             []keyedProgram
+	}{below.Hex(), f.name(), gz.Encoder, Recipe, content, f.certificates, f.osRelease, f.lock.Groups[f.group], f.lock.Inputs, own, bundle, f.keyed(p, made)}
 	b, err := canonjson.Marshal(inputs)
 	return digest.Of(b), err
 }

@@ -15,4 +15,8 @@ type Variant struct {
 	Name   string // also the tag: latest, nonroot, …
 	Index  oci.Document
 	Images []oci.Image // in the order of the index
+
+	// Programs are the Go programs of each of Images, those of what the image
+	// extends first.
+	Programs [][]MadeProgram
 }

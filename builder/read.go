@@ -87,12 +87,13 @@ func (a *assembly) readPackage(ctx context.Context, what reading) (*deb.Package,
 	})
 }
 
-// readInputs reads the local files of all specs in the chains.
+// readInputs reads the local files of all specs in the chains, but those of other
+// platforms.
 func (a *assembly) readInputs(ctx context.Context, chains []chain) error {
 	for _, c := range chains {
 		for _, f := range c.floors {
 			for _, in := range f.lock.Inputs {
-				if _, ok := a.inputs[in]; ok {
+				if _, ok := a.inputs[in]; ok || !reads(&f.lock.Spec, in.Path, c.platform) {
 					continue
 				}
 				content, err := a.readInput(ctx, in)
@@ -104,6 +105,26 @@ func (a *assembly) readInputs(ctx context.Context, chains []chain) error {
 		}
 	}
 	return nil
+}
+
+// reads reports whether the image of p, in whatever variant, is made of the file
+// that s calls path.
+func reads(s *specs.Spec, path string, p specs.Platform) bool {
+	elsewhere := false
+	lists := [][]specs.File{s.Files}
+	for _, patch := range s.Variants {
+		lists = append(lists, patch.Files)
+	}
+	for _, f := range slices.Concat(lists...) {
+		if f.Source != path {
+			continue
+		}
+		if f.On(p) {
+			return true
+		}
+		elsewhere = true
+	}
+	return !elsewhere || s.Certificates != nil && slices.Contains(s.Certificates.Add, path)
 }
 
 func (a *assembly) readInput(ctx context.Context, in specs.Input) (rootfs.Content, error) {

@@ -7,11 +7,13 @@
 // on top of what is there. What a step cannot do is change a byte of the layers
 // below it, so they are shared.
 //
-// A step becomes one layer for each group of its packages, in order, and a last
-// layer of hand-written and generated files. Within a step:
+// A step becomes one layer for each group of its packages, in order, then one of
+// hand-written and generated files, then one for each program, so that a program
+// that changes changes nothing else. Within a step:
 //
-//   - A path that the spec declares in files replaces what packages have there:
-//     it is absent from the package's layer and from its md5sums.
+//   - A path that the spec declares in files, or where it puts a program, replaces
+//     what packages have there: it is absent from the package's layer and from its
+//     md5sums.
 //   - Paths resolve through the symlinks below them, as in a merged /usr.
 //   - Two packages may share a path only if they agree on it, or if one Replaces
 //     the other.
@@ -42,6 +44,7 @@ type Step struct {
 	Accounts     specs.Accounts
 	OSRelease    map[string]string
 	Files        []specs.File
+	Programs     []Program
 	Input        func(path string) (rootfs.Content, error) // the bytes of a local file of the spec
 }
 
@@ -83,7 +86,7 @@ func Apply(parent Image, s Step) (Image, error) {
 // entries have a part in is a fault of the spec.
 func judge(c *rootfs.ConflictError, s Step) error {
 	both := slices.Concat(c.A.Origins, c.B.Origins)
-	if slices.Contains(both, s.origin()) {
+	if slices.Contains(both, s.origin()) || isProgram(c.A) || isProgram(c.B) {
 		return diag.Usagef("%w", c).WithHint("files says what is at a path, not what is above or below it: choose another path, or exclude what packages have there")
 	}
 	const hint = "write the path in files to say what is there, or in exclude to have neither"
@@ -113,6 +116,11 @@ func apply(parent Image, s Step) (Image, error) {
 	if err != nil {
 		return Image{}, err
 	}
+	programs, err := programEntries(s, links)
+	if err != nil {
+		return Image{}, err
+	}
+	files = append(files, programs...)
 	placed, err := place(parent, s, entries, links, files)
 	if err != nil {
 		return Image{}, err
@@ -139,14 +147,27 @@ func apply(parent Image, s Step) (Image, error) {
 		}
 		img.Layers = append(img.Layers, l)
 	}
-	last, err := lastLayer(img.Tree, parent.Tree, s.Name, own)
+	own = slices.DeleteFunc(own, isProgram)
+	last, err := ownLayer("files of "+s.Name, img.Tree, parent.Tree, own)
 	if err != nil {
 		return Image{}, err
 	}
-	if last.Tree.Len() > 0 {
-		img.Layers = append(img.Layers, last)
+	img.add(last)
+	for i, p := range s.Programs {
+		l, err := ownLayer("go "+p.Import, img.Tree, parent.Tree, programs[i:i+1])
+		if err != nil {
+			return Image{}, err
+		}
+		img.add(l)
 	}
 	return img, nil
+}
+
+// add puts a layer on top, unless there is nothing in it.
+func (img *Image) add(l Layer) {
+	if l.Tree.Len() > 0 {
+		img.Layers = append(img.Layers, l)
+	}
 }
 
 // decided returns the paths at which the step replaces what the parent has.
@@ -236,9 +257,9 @@ func finish(l Layer, image rootfs.Tree, entries []rootfs.Entry, sources identiti
 	return l, err
 }
 
-// lastLayer holds what the step wrote itself, as far as the parent does not
+// ownLayer holds what the step put there itself, as far as the parent does not
 // already have it.
-func lastLayer(image, parent rootfs.Tree, name string, own []rootfs.Entry) (Layer, error) {
+func ownLayer(name string, image, parent rootfs.Tree, own []rootfs.Entry) (Layer, error) {
 	var entries []rootfs.Entry
 	for _, e := range own {
 		if below, ok := parent.Lookup(e.Path); ok {
@@ -252,5 +273,5 @@ func lastLayer(image, parent rootfs.Tree, name string, own []rootfs.Entry) (Laye
 		}
 		entries = append(entries, e)
 	}
-	return finish(Layer{Name: "files of " + name, MTime: layer.Epoch}, image, entries, nil)
+	return finish(Layer{Name: name, MTime: layer.Epoch}, image, entries, nil)
 }

@@ -43,6 +43,9 @@ func linksOf(parent rootfs.Tree, s Step, kept [][]rootfs.Entry) links {
 			l[p] = f.Target
 		}
 	}
+	for _, p := range s.Programs {
+		delete(l, strings.TrimPrefix(p.Path, "/"))
+	}
 	return l
 }
 

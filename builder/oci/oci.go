@@ -28,11 +28,12 @@ const RefName = "org.opencontainers.image.ref.name"
 
 // Descriptor names a blob.
 type Descriptor struct {
-	MediaType   string            `json:"mediaType"`
-	Digest      digest.Digest     `json:"digest"`
-	Size        int64             `json:"size"` // bytes
-	Platform    *Platform         `json:"platform,omitempty"`
-	Annotations map[string]string `json:"annotations,omitempty"`
+	MediaType    string            `json:"mediaType"`
+	ArtifactType string            `json:"artifactType,omitempty"` // of documents that are no images
+	Digest       digest.Digest     `json:"digest"`
+	Size         int64             `json:"size"` // bytes
+	Platform     *Platform         `json:"platform,omitempty"`
+	Annotations  map[string]string `json:"annotations,omitempty"`
 }
 
 // Platform is the platform of a manifest in an index.

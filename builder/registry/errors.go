@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net"
 	"net/http"
@@ -31,6 +32,11 @@ func (c credentials) Unwrap() error { return c.error }
 type greeting struct{ error }
 
 func (g greeting) Unwrap() error { return g.error }
+
+// broken is a fault in reading an answer.
+type broken struct{ error }
+
+func (b broken) Unwrap() error { return b.error }
 
 // source is a fault in reading what was to be sent. It is not the registry's.
 type source struct{ error }
@@ -86,7 +92,9 @@ func transient(err error) bool {
 		// Nothing was ever there, as opposed to a registry that is restarted.
 		return false
 	}
-	return true
+	// What is left of the faults on the way, as opposed to answers that cannot
+	// be understood.
+	return is[*url.Error](err) || is[broken](err) || errors.Is(err, errRange) || errors.Is(err, io.ErrUnexpectedEOF)
 }
 
 func transientStatus(e *transport.Error) bool {

@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"net/http"
+	"net/url"
 	"sync"
 )
 
@@ -23,6 +24,7 @@ type handshake struct {
 	status int
 	header http.Header
 	err    error
+	failed error // the last time, nil when it went well
 }
 
 // RoundTrip implements http.RoundTripper.
@@ -37,6 +39,7 @@ func (h *handshakes) RoundTrip(req *http.Request) (*http.Response, error) {
 		return a.again(req)
 	}
 	resp, err := h.next.RoundTrip(req)
+	a.failed = err
 	var tlsFault tls.RecordHeaderError
 	switch {
 	case errors.As(err, &tlsFault):
@@ -58,6 +61,21 @@ func (h *handshakes) answer(key string) *handshake {
 		h.answers[key] = new(handshake)
 	}
 	return h.answers[key]
+}
+
+// fault returns what failed, in place of err, which is what two attempts at a
+// host came to: with HTTPS, which a server of plain HTTP does not understand,
+// and without it.
+func (h *handshakes) fault(host string, err error) error {
+	secure, plain := h.answer("https://"+host), h.answer("http://"+host)
+	secure.mu.Lock()
+	defer secure.mu.Unlock()
+	plain.mu.Lock()
+	defer plain.mu.Unlock()
+	if secure.err == nil || plain.failed == nil {
+		return err
+	}
+	return &url.Error{Op: "Get", Err: plain.failed}
 }
 
 func (a *handshake) again(req *http.Request) (*http.Response, error) {

@@ -90,27 +90,32 @@ func (r *Repository) Resolve(ctx context.Context, name string) (oci.Document, er
 		return oci.Document{}, err
 	}
 	var doc oci.Document
-	err = r.do(ctx, reading, "read "+what, func(ctx context.Context, s *session) error {
-		resp, err := s.ask(ctx, http.MethodGet, r.url("manifests", name), accept(accepted), http.StatusOK)
-		if err != nil {
-			return err
-		}
-		defer resp.Body.Close()
-		if doc.Bytes, err = io.ReadAll(resp.Body); err != nil {
-			return err
-		}
-		d := oci.Descriptor{Digest: digest.Of(doc.Bytes), Size: int64(len(doc.Bytes))}
-		if err := want.check(d.Digest, resp.Header); err != nil {
-			return err
-		}
-		d.MediaType, err = mediaType(doc.Bytes, resp.Header)
-		doc.Descriptor = d
+	err = r.do(ctx, reading, "read "+what, func(ctx context.Context, s *session) (err error) {
+		doc, err = r.resolve(ctx, s, name, want)
 		return err
 	})
+	return doc, err
+}
+
+// resolve reads a document whose size, and often digest, are not known before.
+func (r *Repository) resolve(ctx context.Context, s *session, name string, want claim) (oci.Document, error) {
+	resp, err := s.ask(ctx, http.MethodGet, r.url("manifests", name), accept(accepted), http.StatusOK)
 	if err != nil {
 		return oci.Document{}, err
 	}
-	return doc, nil
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return oci.Document{}, err
+	}
+	d := oci.Descriptor{Digest: digest.Of(b), Size: int64(len(b))}
+	if err := want.check(d.Digest, resp.Header); err != nil {
+		return oci.Document{}, err
+	}
+	if d.MediaType, err = mediaType(b, resp.Header); err != nil {
+		return oci.Document{}, err
+	}
+	return oci.Document{Bytes: b, Descriptor: d}, nil
 }
 
 // claim is the digest that a document is asked for by, zero for a tag.
@@ -125,10 +130,7 @@ func identify(name string) (what string, want claim, err error) {
 		}
 		return "manifest " + name, claim(d), nil
 	}
-	if !tagGrammar.MatchString(name) {
-		return "", claim{}, diag.Usagef("%q cannot be a tag", name)
-	}
-	return "tag " + name, claim{}, nil
+	return "tag " + name, claim{}, checkTag(name)
 }
 
 // check compares the digest of what came with what was asked for and with what

@@ -38,6 +38,7 @@ type Options struct {
 type Client struct {
 	opt    Options
 	policy policy
+	greet  *handshakes
 	wire   http.RoundTripper
 }
 
@@ -57,8 +58,8 @@ func newClient(opt Options, p policy) *Client {
 		t.MaxIdleConnsPerHost = max(8, opt.Jobs)
 		opt.Transport = t
 	}
-	g := &guard{next: opt.Transport, insecure: opt.Insecure, policy: p}
-	return &Client{opt: opt, policy: p, wire: transport.NewUserAgent(&handshakes{next: g}, opt.UserAgent)}
+	greet := &handshakes{next: &guard{next: opt.Transport, insecure: opt.Insecure, policy: p}}
+	return &Client{opt: opt, policy: p, greet: greet, wire: transport.NewUserAgent(greet, opt.UserAgent)}
 }
 
 // Repository is one repository of a registry. It is safe for concurrent use.
@@ -120,7 +121,7 @@ func (r *Repository) session(ctx context.Context, a access) (*session, error) {
 	}
 	rt, err := transport.NewWithContext(ctx, r.name.Registry, auth, r.client.wire, scopes)
 	if err != nil {
-		return nil, greeting{err}
+		return nil, greeting{r.client.greet.fault(r.name.RegistryStr(), err)}
 	}
 	s := &session{transport: rt.(*transport.Wrapper), http: &http.Client{Transport: rt}}
 	r.sessions[a] = s

@@ -35,8 +35,6 @@ func (w *watch) stop() {
 // up.
 func (w *watch) verdict(err error) error {
 	switch {
-	case err == nil || err == io.EOF:
-		return err
 	case w.outer.Err() != nil:
 		return context.Cause(w.outer)
 	case errors.Is(context.Cause(w.ctx), errStalled):
@@ -108,7 +106,10 @@ func (a *answer) Read(p []byte) (int, error) {
 	if a.left -= int64(n); a.bounded && a.left < 0 {
 		return 0, tooLarge("an answer of more bytes than that")
 	}
-	return n, a.watch.verdict(err)
+	if err != nil && err != io.EOF {
+		err = broken{a.watch.verdict(err)}
+	}
+	return n, err
 }
 
 func (a *answer) Close() error {

@@ -90,7 +90,7 @@ func (r *Report) rest(out *bytes.Buffer) {
 	} else if len(list) == 0 {
 		list = []field{{"", "no referrers"}}
 	}
-	section(out, "evidence, as the registry lists it: nothing of it was verified", list)
+	section(out, "evidence, as it is listed; nothing of it was verified", list)
 }
 
 // shared prints a section once if it is the same for all platforms, and else one

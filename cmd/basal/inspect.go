@@ -84,10 +84,10 @@ func runInspect(cmd *cobra.Command, arg string, f inspectFlags) error {
 // find says what arg is, and opens it. What could be a path and a reference is a
 // path when there is something.
 func (f *inspectFlags) find(cmd *cobra.Command, client *registry.Client, arg string) (*inspected, error) {
-	switch kindOf(arg) {
-	case isImage:
+	switch argumentKindOf(arg) {
+	case argImage:
 		return f.image(cmd, arg)
-	case isLayout:
+	case argLayout:
 		if f.variant != "" {
 			return nil, diag.Usagef("--variant is for an IMAGE, and %s is a layout", arg).WithHint("a tag is named with oci:PATH:TAG")
 		}
@@ -121,24 +121,24 @@ func (f *inspectFlags) find(cmd *cobra.Command, client *registry.Client, arg str
 type argumentKind int
 
 const (
-	isReference argumentKind = iota
-	isLayout
-	isImage
+	argReference argumentKind = iota
+	argLayout
+	argImage
 )
 
-func kindOf(arg string) argumentKind {
+func argumentKindOf(arg string) argumentKind {
 	if strings.HasPrefix(arg, layoutPrefix) {
-		return isLayout
+		return argLayout
 	}
 	if _, ok := openFolder(arg); ok {
-		return isImage
+		return argImage
 	}
 	if strings.HasPrefix(arg, ".") || strings.HasPrefix(arg, "/") || strings.HasSuffix(arg, ".tar") || exists(arg) {
-		return isLayout
+		return argLayout
 	}
 	// A registry is named with its host: registry.example/app, localhost:5000/app.
 	if host, _, ok := strings.Cut(arg, "/"); ok && (host == "localhost" || strings.ContainsAny(host, ".:")) {
-		return isReference
+		return argReference
 	}
-	return isImage
+	return argImage
 }

@@ -116,7 +116,7 @@ func (f *inspectFlags) image(cmd *cobra.Command, arg string) (*inspected, error)
 		return nil, err
 	}
 	v := result.Variants[0]
-	at := built{}
+	at := unpublished{}
 	for _, i := range v.Images {
 		at[i.Manifest.Descriptor.Digest] = i.Manifest
 		at[i.Config.Descriptor.Digest] = i.Config
@@ -124,11 +124,11 @@ func (f *inspectFlags) image(cmd *cobra.Command, arg string) (*inspected, error)
 	return &inspected{place: at, root: v.Index, name: result.Name, tag: v.Name, close: func() {}}, nil
 }
 
-// built has the manifests and configs of a build.
-type built map[digest.Digest]oci.Document
+// unpublished has the manifests and configs of a build.
+type unpublished map[digest.Digest]oci.Document
 
 // Resolve implements inspect.Place.
-func (b built) Resolve(ctx context.Context, name string) (oci.Document, error) {
+func (b unpublished) Resolve(ctx context.Context, name string) (oci.Document, error) {
 	d, err := digest.Parse(name)
 	if err != nil {
 		return oci.Document{}, err
@@ -137,7 +137,7 @@ func (b built) Resolve(ctx context.Context, name string) (oci.Document, error) {
 }
 
 // Document implements inspect.Place.
-func (b built) Document(_ context.Context, d oci.Descriptor) (oci.Document, error) {
+func (b unpublished) Document(_ context.Context, d oci.Descriptor) (oci.Document, error) {
 	doc, ok := b[d.Digest]
 	if !ok {
 		return oci.Document{}, fmt.Errorf("document %s: %w", d.Digest, fs.ErrNotExist)
@@ -146,10 +146,10 @@ func (b built) Document(_ context.Context, d oci.Descriptor) (oci.Document, erro
 }
 
 // Open implements inspect.Place.
-func (b built) Open(ctx context.Context, d oci.Descriptor) (io.ReadCloser, error) {
+func (b unpublished) Open(ctx context.Context, d oci.Descriptor) (io.ReadCloser, error) {
 	doc, err := b.Document(ctx, d)
 	return io.NopCloser(bytes.NewReader(doc.Bytes)), err
 }
 
 // Referrers implements inspect.Place: nothing refers to what is not published.
-func (b built) Referrers(context.Context, digest.Digest) ([]oci.Descriptor, error) { return nil, nil }
+func (b unpublished) Referrers(context.Context, digest.Digest) ([]oci.Descriptor, error) { return nil, nil }

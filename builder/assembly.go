@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/basal-project/basal/builder/baseimage"
 	"github.com/basal-project/basal/builder/compose"
 	"github.com/basal-project/basal/builder/deb"
 	"github.com/basal-project/basal/builder/layer"
@@ -36,7 +37,8 @@ type assembly struct {
 	inputs   map[specs.Input]rootfs.Content
 	binaries binaries
 	images   map[digest.Digest]compose.Image // by a chain's keys
-	blobs    map[digest.Digest]layer.Layer   // by compose.Layer.Key
+	bases    map[foundationKey]baseimage.Config
+	blobs    map[digest.Digest]layer.Layer // by compose.Layer.Key
 }
 
 func newAssembly(src Source, opt Options) *assembly {
@@ -47,6 +49,7 @@ func newAssembly(src Source, opt Options) *assembly {
 		inputs:   map[specs.Input]rootfs.Content{},
 		binaries: binaries{},
 		images:   map[digest.Digest]compose.Image{},
+		bases:    map[foundationKey]baseimage.Config{},
 		blobs:    map[digest.Digest]layer.Layer{},
 	}
 }
@@ -136,9 +139,9 @@ func (a *assembly) compose(ctx context.Context, chains []chain) error {
 		}
 		platforms[i] = append(platforms[i], c)
 	}
-	return a.each(ctx, len(platforms), func(_ context.Context, i int) error {
+	return a.each(ctx, len(platforms), func(ctx context.Context, i int) error {
 		for _, c := range platforms[i] {
-			if err := a.composeOne(c); err != nil {
+			if err := a.composeOne(ctx, c); err != nil {
 				return fmt.Errorf("%s: %w", c.platform, err)
 			}
 		}
@@ -146,8 +149,11 @@ func (a *assembly) compose(ctx context.Context, chains []chain) error {
 	})
 }
 
-func (a *assembly) composeOne(c chain) error {
-	var below compose.Image
+func (a *assembly) composeOne(ctx context.Context, c chain) error {
+	below, err := a.composeBase(ctx, c.base)
+	if err != nil {
+		return err
+	}
 	for i, f := range c.floors {
 		a.mu.Lock()
 		image, ok := a.images[c.keys[i]]

@@ -76,6 +76,9 @@ func Build(ctx context.Context, lock *specs.Lock, src Source, opt Options) (*Res
 	if err := a.readInputs(ctx, chains); err != nil { // also when all layers are remembered: a file that was edited is an error
 		return nil, err
 	}
+	if err := a.readBases(ctx, chains); err != nil {
+		return nil, err
+	}
 	layers, err := a.layers(ctx, chains)
 	if err != nil {
 		return nil, err
@@ -85,7 +88,7 @@ func Build(ctx context.Context, lock *specs.Lock, src Source, opt Options) (*Res
 		v := Variant{Name: p.name}
 		for _, c := range p.chains {
 			section, _ := lock.Platform(c.platform) // selection took the platform from there
-			image, err := oci.NewImage(c.platform, layers[c.key], p.config, section.Epoch)
+			image, err := oci.NewImageOn(a.under(c), c.platform, layers[c.key], p.config, section.Epoch)
 			if err != nil {
 				return nil, err
 			}
@@ -114,7 +117,7 @@ func plan(lock *specs.Lock, platforms []specs.Platform, variants []string, made 
 		if err != nil {
 			return nil, nil, err
 		}
-		v := variantPlan{name: name, config: config}
+		v := variantPlan{name: name, config: withBase(lock, config)}
 		for _, p := range platforms {
 			c, err := newChain(p, floors, made)
 			if err != nil {
@@ -147,6 +150,9 @@ func Visit(ctx context.Context, lock *specs.Lock, src Source, opt Options, visit
 		return err
 	}
 	if err := a.readInputs(ctx, chains); err != nil {
+		return err
+	}
+	if err := a.readBases(ctx, chains); err != nil {
 		return err
 	}
 	if err := a.compose(ctx, chains); err != nil {

@@ -32,6 +32,7 @@ func (f floor) name() string {
 // chain is the floors of a variant on one platform, lowest first.
 type chain struct {
 	platform specs.Platform
+	base     *foundation // nil for scratch
 	floors   []floor
 	keys     []digest.Digest // for each floor, the name of the layers up to it
 	key      digest.Digest   // the last of them: names the layers that come of it
@@ -39,6 +40,10 @@ type chain struct {
 
 func newChain(p specs.Platform, floors []floor, made binaries) (c chain, err error) {
 	c = chain{platform: p, floors: floors}
+	if c.base, err = foundationOf(floors[0].lock, p); err != nil {
+		return c, err
+	}
+	c.key = c.base.key()
 	for _, f := range floors {
 		if c.key, err = f.key(c.key, p, made); err != nil {
 			return c, err

@@ -12,7 +12,8 @@ import (
 
 // checkEpochs holds the times that the locks of the chains give against those of
 // the packages that were read: an epoch becomes the image's created, and nobody
-// signs it. It is that of the newest package, and not older than the parent's.
+// signs it. It is that of the newest package, and not older than the parent's or
+// the base's.
 // When only some variants are built, some packages are not read; then it is at
 // least the newest of the others.
 func (a *assembly) checkEpochs(chains []chain) error {
@@ -28,7 +29,7 @@ func (a *assembly) checkEpochs(chains []chain) error {
 				continue
 			}
 			done = append(done, section)
-			if err := checkEpoch(f.lock, section, times); err != nil {
+			if err := checkEpoch(f.lock, section, times, a.created(c)); err != nil {
 				return err
 			}
 		}
@@ -36,15 +37,26 @@ func (a *assembly) checkEpochs(chains []chain) error {
 	return nil
 }
 
-func checkEpoch(lock *specs.Lock, section *specs.LockedPlatform, times map[digest.Digest]int64) error {
+// created returns the time of the base that c stands on, 0 when there is none.
+func (a *assembly) created(c chain) int64 {
+	if c.base == nil {
+		return 0
+	}
+	return a.bases[c.base.id()].Created
+}
+
+func checkEpoch(lock *specs.Lock, section *specs.LockedPlatform, times map[digest.Digest]int64, base int64) error {
 	var newest int64
 	all := true
 	for _, p := range section.Packages {
 		t, ok := times[p.SHA256]
 		newest, all = max(newest, t), all && ok
 	}
-	if lock.Extends != nil || len(section.Packages) == 0 {
+	if lock.Extends != nil || lock.Base != nil || len(section.Packages) == 0 {
 		newest = max(newest, layer.Epoch)
+	}
+	if lock.Base != nil {
+		newest = max(newest, base)
 	}
 	for l := lock.Extends; l != nil; l = l.Extends {
 		if below, ok := l.Platform(section.Platform); ok {

@@ -136,6 +136,7 @@ type Artifact struct {
 	SHA256     digest.Digest
 	Size       int64
 	Repository string // of the registry that has the blob; "" for other artifacts
+	MediaType  string // of what a registry has: it keeps manifests and blobs apart
 	Archive    string // uri of a Debian archive, or the URL of a folder; "" for a local file
 	Path       string // below the archive, or as the spec writes it
 	Date       int64  // a time at which the archive had it (the release's date), for the snapshot service; 0 when unknown
@@ -151,9 +152,15 @@ func (in Input) Artifact() Artifact {
 	return a
 }
 
+// Blob returns the index of the base, or its manifest when there is no index.
+func (b *LockedBase) Blob() LockedBlob { return LockedBlob{b.MediaType, b.Digest, b.Size} }
+
+// Blob returns the manifest of the image.
+func (i *LockedImage) Blob() LockedBlob { return LockedBlob{i.MediaType, i.Manifest, i.Size} }
+
 // Artifact returns a blob of the base as an artifact.
 func (b *LockedBase) Artifact(blob LockedBlob) Artifact {
-	return Artifact{SHA256: blob.Digest, Size: blob.Size, Repository: b.Repository}
+	return Artifact{SHA256: blob.Digest, Size: blob.Size, Repository: b.Repository, MediaType: blob.MediaType}
 }
 
 // Program returns what is locked of a package, as the spec writes it.

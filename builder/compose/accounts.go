@@ -24,13 +24,13 @@ func (img *Image) accountFiles(parent rootfs.Tree, s Step) ([]rootfs.Entry, erro
 		return nil, nil
 	}
 	for _, u := range s.Accounts.Users {
-		if slices.ContainsFunc(img.users, func(o specs.User) bool { return o.Name == u.Name || o.UID == u.UID }) {
+		if slices.ContainsFunc(slices.Concat(img.base.Users, img.users), func(o specs.User) bool { return o.Name == u.Name || o.UID == u.UID }) {
 			return nil, diag.Usagef("accounts: user %s (uid %d) is already in the image", u.Name, u.UID)
 		}
 		img.users = append(img.users, u)
 	}
 	for _, g := range s.Accounts.Groups {
-		if slices.ContainsFunc(img.groups, func(o specs.Group) bool { return o.Name == g.Name || o.GID == g.GID }) {
+		if slices.ContainsFunc(slices.Concat(img.base.Groups, img.groups), func(o specs.Group) bool { return o.Name == g.Name || o.GID == g.GID }) {
 			return nil, diag.Usagef("accounts: group %s (gid %d) is already in the image", g.Name, g.GID)
 		}
 		img.groups = append(img.groups, g)
@@ -38,10 +38,10 @@ func (img *Image) accountFiles(parent rootfs.Tree, s Step) ([]rootfs.Entry, erro
 	origin := generatedBy + "accounts of " + s.Name
 	var out []rootfs.Entry
 	if len(s.Accounts.Users) > 0 {
-		out = append(out, textFile(passwdPath, passwd(img.users), origin))
+		out = append(out, textFile(passwdPath, slices.Concat(img.base.passwd, passwd(img.users)), origin))
 	}
 	if _, there := parent.Lookup(groupPath); len(s.Accounts.Groups) > 0 || !there && !inPackages(s.Packages, groupPath) {
-		out = append(out, textFile(groupPath, group(img.groups), origin)) // empty rather than missing
+		out = append(out, textFile(groupPath, slices.Concat(img.base.group, group(img.groups)), origin)) // empty rather than missing
 	}
 	for _, u := range s.Accounts.Users {
 		if u.HomeMode == "" {

@@ -58,6 +58,7 @@ type Image struct {
 	users    []specs.User
 	groups   []specs.Group
 	certs    []certificate
+	base     baseAccounts
 }
 
 // Layer is one layer before it is written.
@@ -106,6 +107,7 @@ func apply(parent Image, s Step) (Image, error) {
 		users:    slices.Clone(parent.users),
 		groups:   slices.Clone(parent.groups),
 		certs:    slices.Clone(parent.certs),
+		base:     parent.base,
 	}
 	entries, err := kept(parent.Tree, s)
 	if err != nil {

@@ -47,6 +47,9 @@ func isGenerated(e rootfs.Entry) bool {
 // os-release is made of the file below, whoever wrote it.
 func checkReplaced(parent rootfs.Tree, e rootfs.Entry) error {
 	below, ok := parent.Lookup(e.Path)
+	if ok && keepsLines(e.Path) && isFromBase(below) && isGenerated(e) {
+		return checkKept(e, below)
+	}
 	if !ok || e.Kind != rootfs.File || e.Path == osReleasePath || !isGenerated(e) || isGenerated(below) {
 		return nil
 	}

@@ -5,7 +5,7 @@
 package oci
 
 import (
-	"maps"
+	"cmp"
 	"slices"
 	"time"
 
@@ -92,8 +92,11 @@ type RootFS struct {
 
 // HistoryLine says what made a layer.
 type HistoryLine struct {
-	Created   time.Time `json:"created"`
-	CreatedBy string    `json:"created_by"`
+	Created    time.Time `json:"created,omitzero"`
+	CreatedBy  string    `json:"created_by,omitempty"`
+	Author     string    `json:"author,omitempty"`
+	Comment    string    `json:"comment,omitempty"`
+	EmptyLayer bool      `json:"empty_layer,omitempty"`
 }
 
 // Document is a published JSON document and what names it.
@@ -113,28 +116,36 @@ type Image struct {
 // NamedLayer is a layer and the words that history has for it.
 type NamedLayer struct {
 	layer.Layer
-	Name string `json:"name"`
+	Name      string `json:"name"`
+	MediaType string `json:"media-type,omitempty"` // MediaTypeLayer when empty
 }
 
 // NewImage makes config and manifest. epoch is the image's time, in seconds
 // since 1970.
 func NewImage(p specs.Platform, layers []NamedLayer, c specs.Config, epoch int64) (Image, error) {
+	return NewImageOn(Base{}, p, layers, c, epoch)
+}
+
+// NewImageOn is NewImage for an image that stands on another one.
+func NewImageOn(base Base, p specs.Platform, layers []NamedLayer, c specs.Config, epoch int64) (Image, error) {
 	created := time.Unix(epoch, 0).UTC()
 	config := Config{
 		Created:      created,
 		Architecture: p.Arch,
 		OS:           p.OS,
 		Variant:      p.Variant,
-		Config:       runConfig(c),
+		Config:       base.runConfig(c),
 		RootFS:       RootFS{Type: "layers", DiffIDs: []digest.Digest{}},
-		History:      []HistoryLine{},
+		History:      base.history(),
 	}
 	manifest := Manifest{SchemaVersion: 2, MediaType: MediaTypeManifest, Layers: []Descriptor{}, Annotations: c.Annotations}
-	image := Image{Platform: p, Layers: layers}
+	image := Image{Platform: p, Layers: slices.Concat(base.Layers, layers)}
 	for _, l := range layers {
+		config.History = append(config.History, HistoryLine{Created: created, CreatedBy: "basal: " + l.Name})
+	}
+	for _, l := range image.Layers {
 		config.RootFS.DiffIDs = append(config.RootFS.DiffIDs, l.DiffID)
-		config.History = append(config.History, HistoryLine{created, "basal: " + l.Name})
-		manifest.Layers = append(manifest.Layers, Descriptor{MediaType: MediaTypeLayer, Digest: l.Digest, Size: l.Size})
+		manifest.Layers = append(manifest.Layers, Descriptor{MediaType: cmp.Or(l.MediaType, MediaTypeLayer), Digest: l.Digest, Size: l.Size})
 	}
 	var err error
 	if image.Config, err = document(MediaTypeConfig, config); err != nil {
@@ -165,8 +176,9 @@ func document(mediaType string, v any) (Document, error) {
 	return Document{b, Descriptor{MediaType: mediaType, Digest: digest.Of(b), Size: int64(len(b))}}, nil
 }
 
+// runConfig returns what c sets, but for the environment.
 func runConfig(c specs.Config) RunConfig {
-	r := RunConfig{
+	return RunConfig{
 		User:         c.User,
 		ExposedPorts: set(c.Ports),
 		Entrypoint:   c.Entrypoint,
@@ -176,10 +188,6 @@ func runConfig(c specs.Config) RunConfig {
 		Labels:       c.Labels,
 		StopSignal:   c.StopSignal,
 	}
-	for _, name := range slices.Sorted(maps.Keys(c.Env)) {
-		r.Env = append(r.Env, name+"="+c.Env[name])
-	}
-	return r
 }
 
 func set(names []string) map[string]struct{} {

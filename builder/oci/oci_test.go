@@ -14,7 +14,7 @@ import (
 const epoch = 1_752_510_000
 
 func named(name string) NamedLayer {
-	return NamedLayer{layer.Layer{DiffID: digest.Of([]byte("diff" + name)), Digest: digest.Of([]byte(name)), Size: int64(len(name))}, name}
+	return NamedLayer{Layer: layer.Layer{DiffID: digest.Of([]byte("diff" + name)), Digest: digest.Of([]byte(name)), Size: int64(len(name))}, Name: name}
 }
 
 var full = specs.Config{

@@ -1,5 +1,6 @@
 // Package fetch brings the bytes that a lock names, from wherever they can be
-// had: the cache, an offline directory, Debian mirrors, the snapshot service.
+// had: the cache, an offline directory, Debian mirrors, the snapshot service, and
+// the registry of a base image.
 //
 // None of these places is trusted. Bytes are addressed by digest and size, a
 // place that has other bytes is passed over, and the last word is an error that
@@ -32,6 +33,7 @@ type Options struct {
 	Directory *cache.Cache // an offline directory, see OpenDirectory; may be nil
 	Local     []fs.FS      // the folders of the spec and of those it extends, see LocalFiles; nil for one that is gone
 	Mirrors   Mirrors
+	Registry  Registry          // where the blobs of base images are; nil for nowhere
 	Snapshot  string            // base URL, usually SnapshotService; "" for none
 	Offline   bool              // never open a socket
 	Progress  Progress          // nil for silence
@@ -75,14 +77,14 @@ func (c *Client) Cache() *cache.Cache { return c.opt.Cache }
 // digest.ErrMismatch when one of the places had other bytes. A local file that
 // is not what was locked is an error with exit code 2.
 func (c *Client) Open(ctx context.Context, a specs.Artifact) (io.ReadCloser, error) {
-	if a.Archive == "" {
+	if isLocal(a) {
 		return c.openLocal(a)
 	}
 	r, fault := c.stored(a.SHA256, a.Size)
 	if r != nil {
 		return r, nil
 	}
-	if err := c.download(ctx, a, fault); err != nil {
+	if err := c.get(ctx, a, fault); err != nil {
 		return nil, err
 	}
 	return c.opt.Cache.Get(a.SHA256, a.Size)
@@ -91,7 +93,7 @@ func (c *Client) Open(ctx context.Context, a specs.Artifact) (io.ReadCloser, err
 // Fetch makes sure that a can be opened without the network. What is already
 // there is read, so that a damaged copy is replaced.
 func (c *Client) Fetch(ctx context.Context, a specs.Artifact) error {
-	if a.Archive == "" {
+	if isLocal(a) {
 		r, err := c.openLocal(a)
 		if err != nil {
 			return err
@@ -101,6 +103,17 @@ func (c *Client) Fetch(ctx context.Context, a specs.Artifact) error {
 	r, fault := c.stored(a.SHA256, a.Size)
 	if r != nil {
 		return r.Close()
+	}
+	return c.get(ctx, a, fault)
+}
+
+// isLocal reports whether a is a file beside a spec.
+func isLocal(a specs.Artifact) bool { return a.Archive == "" && a.Repository == "" }
+
+// get brings a into the cache.
+func (c *Client) get(ctx context.Context, a specs.Artifact, fault error) error {
+	if a.Repository != "" {
+		return c.pull(ctx, a, fault)
 	}
 	return c.download(ctx, a, fault)
 }

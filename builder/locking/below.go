@@ -66,7 +66,7 @@ func (r *resolver) present(variant string) ([]specs.LockedPackage, error) {
 func (r *resolver) parts() ([]part, error) {
 	var parts []part
 	for _, name := range r.Spec.VariantNames() {
-		p := part{name: name, Request: resolve.Request{Platform: r.platform, Indexes: r.indexes, Packages: slices.Clone(r.Spec.Packages), Waive: r.Spec.Waive}}
+		p := part{name: name, Request: resolve.Request{Platform: r.platform, Indexes: r.indexes, Packages: slices.Clone(r.Spec.Packages), Base: r.installed, Waive: r.Spec.Waive}}
 		var err error
 		if p.Present, err = r.present(name); err != nil {
 			return nil, err

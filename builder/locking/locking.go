@@ -10,6 +10,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -33,6 +34,9 @@ type Request struct {
 	Platforms []specs.Platform                         // whose sections are made anew; the others stay as they are. Empty means all
 	Local     func(path string) (io.ReadCloser, error) // opens a file beside the spec; what it gives is bounded
 	Keyring   Keyring
+	Bases     Bases                               // finds what the spec's from names; nil when no spec has one
+	Scratch   func() (builder.ScratchFile, error) // where the layers of a base are unpacked
+	Note      func(text string)                   // is told what a person should know; nil for nobody
 	Now       time.Time
 
 	// AllowExpiredUnsafe accepts an InRelease file whose Valid-Until, or whose
@@ -95,6 +99,9 @@ type maker struct {
 	releases map[suite]*signedRelease
 	slims    map[digest.Digest]slimForm // by index
 	scripts  map[specs.Waiver]bool      // the waivers of scripts that a package has
+	base     *specs.LockedBase          // that the spec's from names; nil without one
+	grounds  map[specs.Platform]ground
+	noted    []string // what Note was told of the base
 }
 
 func newMaker(client *fetch.Client, req Request) (*maker, error) {
@@ -104,7 +111,7 @@ func newMaker(client *fetch.Client, req Request) (*maker, error) {
 	if err := req.checkAccounts(); err != nil {
 		return nil, err
 	}
-	return &maker{Request: req, client: client, cache: client.Cache(), releases: map[suite]*signedRelease{}, slims: map[digest.Digest]slimForm{}, scripts: map[specs.Waiver]bool{}}, nil
+	return &maker{Request: req, client: client, cache: client.Cache(), releases: map[suite]*signedRelease{}, slims: map[digest.Digest]slimForm{}, scripts: map[specs.Waiver]bool{}, grounds: map[specs.Platform]ground{}}, nil
 }
 
 // Make returns the lock of a spec. Faults of the spec are errors with exit code
@@ -124,6 +131,10 @@ func Make(ctx context.Context, client *fetch.Client, req Request) (*specs.Lock, 
 	if lock.Inputs, err = m.inputs(); err != nil {
 		return nil, err
 	}
+	if err := m.findBase(ctx); err != nil {
+		return nil, err
+	}
+	lock.Base = m.base
 	if err := m.fetchReleases(ctx); err != nil {
 		return nil, err
 	}
@@ -145,6 +156,9 @@ func Make(ctx context.Context, client *fetch.Client, req Request) (*specs.Lock, 
 func Missing(ctx context.Context, client *fetch.Client, req Request) (map[string][]string, error) {
 	m, err := newMaker(client, req)
 	if err != nil {
+		return nil, err
+	}
+	if err := m.findBase(ctx); err != nil {
 		return nil, err
 	}
 	if err := m.fetchReleases(ctx); err != nil {
@@ -240,6 +254,9 @@ func (m *maker) anew(p specs.Platform) bool {
 // that it stands on, which may have been locked since.
 func (m *maker) kept(p specs.Platform) (*specs.LockedPlatform, error) {
 	if before, ok := m.before(p); ok {
+		if err := m.checkKept(p); err != nil {
+			return nil, err
+		}
 		section := *before
 		if m.Parent != nil {
 			section.Epoch = max(section.Epoch, m.epoch(p))
@@ -258,7 +275,7 @@ func (m *maker) settle(lock *specs.Lock) (changed []*specs.LockedPlatform) {
 		if !m.anew(now.Platform) {
 			continue
 		}
-		if before, ok := m.before(now.Platform); ok && now.Epoch == before.Epoch && slices.Equal(now.Packages, before.Packages) && sameIndexes(now.Indexes, before.Indexes) {
+		if before, ok := m.before(now.Platform); ok && now.Epoch == before.Epoch && slices.Equal(now.Packages, before.Packages) && sameIndexes(now.Indexes, before.Indexes) && reflect.DeepEqual(now.Base, before.Base) {
 			*now = *before
 			continue
 		}

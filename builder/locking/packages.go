@@ -8,6 +8,7 @@ import (
 
 	"github.com/basal-project/basal/builder/compose"
 	"github.com/basal-project/basal/builder/deb"
+	"github.com/basal-project/basal/builder/debian"
 	"github.com/basal-project/basal/builder/fetch"
 	"github.com/basal-project/basal/builder/layer"
 	"github.com/basal-project/basal/builder/resolve"
@@ -22,9 +23,10 @@ const downloads = 4
 // resolver is the resolution of one platform.
 type resolver struct {
 	*maker
-	platform specs.Platform
-	locked   []specs.LockedIndex
-	indexes  []resolve.Index
+	platform  specs.Platform
+	installed []debian.Package // in the base
+	locked    []specs.LockedIndex
+	indexes   []resolve.Index
 
 	results []*resolve.Result
 	found   []resolve.Package
@@ -39,6 +41,11 @@ type part struct {
 
 func (m *maker) resolver(ctx context.Context, p specs.Platform) (*resolver, error) {
 	r := &resolver{maker: m, platform: p}
+	g, err := m.ground(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	r.installed = g.packages
 	if !m.needsPackages() {
 		return r, nil
 	}
@@ -116,7 +123,7 @@ func (r *resolver) add(res *resolve.Result) {
 // finish reads the packages themselves: their digests, times and maintainer
 // scripts.
 func (m *maker) finish(ctx context.Context, r *resolver) (specs.LockedPlatform, error) {
-	section := specs.LockedPlatform{Platform: r.platform, Epoch: m.epoch(r.platform), Indexes: r.locked}
+	section := specs.LockedPlatform{Platform: r.platform, Epoch: m.epoch(r.platform), Indexes: r.locked, Base: m.baseOf(r.platform)}
 	for _, name := range m.Spec.LockedPackages() {
 		i := slices.IndexFunc(r.found, func(p resolve.Package) bool { return p.Name == name })
 		if i < 0 {
@@ -149,7 +156,7 @@ func (m *maker) finish(ctx context.Context, r *resolver) (specs.LockedPlatform, 
 	if err := errors.Join(faults...); err != nil {
 		return section, err
 	}
-	if m.Parent != nil {
+	if m.Parent != nil || m.base != nil {
 		section.Epoch = max(newest, section.Epoch)
 	} else if newest > 0 {
 		section.Epoch = newest
@@ -157,10 +164,10 @@ func (m *maker) finish(ctx context.Context, r *resolver) (specs.LockedPlatform, 
 	return section, nil
 }
 
-// epoch returns the time of what p's packages stand on: the parent's, or that of
-// hand-written files.
+// epoch returns the time of what p's packages stand on: the parent's, the base's,
+// or that of hand-written files.
 func (m *maker) epoch(p specs.Platform) int64 {
-	epoch := int64(layer.Epoch)
+	epoch := max(int64(layer.Epoch), m.grounds[p].created)
 	for l := m.Parent; l != nil; l = l.Extends {
 		if section, ok := l.Platform(p); ok {
 			epoch = max(epoch, section.Epoch)

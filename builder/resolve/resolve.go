@@ -35,6 +35,7 @@ type Request struct {
 	Indexes  []Index               // in the spec's order; of two equal versions the first counts
 	Packages []string              // exact, in the spec's order
 	Present  []specs.LockedPackage // in parents, and in the image that a variant patches
+	Base     []debian.Package      // in the published image below everything, as its records say
 	Waive    []specs.Waiver
 }
 
@@ -108,12 +109,22 @@ func selected(req Request) (*selection, *Result, error) {
 		}
 		s.all = append(s.all, c)
 	}
+	for _, p := range req.Base {
+		c := &candidate{Package: p}
+		var err error
+		if c.provides, err = debian.ParseProvides(p.Provides); err != nil {
+			return nil, nil, fmt.Errorf("package %s of the base: %w", p.Name, err)
+		}
+		s.all = append(s.all, c)
+	}
 	for i, name := range req.Packages {
 		switch c := s.newest(name); {
 		case slices.Contains(req.Packages[:i], name):
 			res.Faults = append(res.Faults, Fault{Platform: req.Platform, Package: name, Text: fmt.Sprintf("package %q is listed twice", name)})
 		case slices.ContainsFunc(req.Present, func(p specs.LockedPackage) bool { return p.Name == name }):
 			res.Faults = append(res.Faults, Fault{Platform: req.Platform, Package: name, Text: fmt.Sprintf("package %q is already in the image that this one builds on", name)})
+		case slices.ContainsFunc(req.Base, func(p debian.Package) bool { return p.Name == name }):
+			res.Faults = append(res.Faults, Fault{Platform: req.Platform, Package: name, Text: fmt.Sprintf("package %q is already in the base", name), Hint: "leave it out; another version takes another base"})
 		case c == nil:
 			f, err := s.notFound(name)
 			if err != nil {

@@ -142,8 +142,8 @@ func (c *contents) addBlob(d digest.Digest, size int64, open func() (io.ReadClos
 	return nil
 }
 
-// tree returns the files of the layout, with Docker's manifest when docker is
-// set. It can be written one time.
+// tree returns the files of the layout, with Docker's manifest when docker is set
+// and there is something that Docker can load. It can be written one time.
 func (c *contents) tree(docker bool) (rootfs.Tree, error) {
 	index, err := canonjson.MarshalFile(oci.Index{SchemaVersion: 2, MediaType: oci.MediaTypeIndex, Manifests: c.refs})
 	if err != nil {
@@ -155,7 +155,7 @@ func (c *contents) tree(docker bool) (rootfs.Tree, error) {
 		file(layoutFile, rootfs.Bytes([]byte(layoutBytes))),
 		file(indexFile, rootfs.Bytes(index)),
 	}
-	if docker {
+	if docker && len(c.loads) > 0 {
 		loads, err := canonjson.MarshalFile(c.loads)
 		if err != nil {
 			return rootfs.Tree{}, err

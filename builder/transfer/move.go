@@ -124,6 +124,8 @@ func (m *move) offer(ctx context.Context, blobs []oci.Descriptor) ([]oci.Descrip
 			return m.from.Open(ctx, d)
 		})
 	})
+	m.mu.Lock() // a transport may open once more what it needs no longer
+	defer m.mu.Unlock()
 	var out []oci.Descriptor
 	for _, d := range blobs {
 		if wanted[d.Digest] {

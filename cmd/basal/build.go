@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
+	"sync/atomic"
 
 	"github.com/spf13/cobra"
 
@@ -74,33 +76,47 @@ func runBuild(cmd *cobra.Command, arg string, f buildFlags) error {
 	}
 	defer in.close(cmd)
 	opt := builder.Options{Platforms: platforms, Variants: f.variants, Scratch: scratch}
-	var result *builder.Result
-	if !f.noCache {
-		result, err = buildCached(cmd.Context(), in, opt, f.output)
-	}
-	if f.noCache || errors.Is(err, errDamaged) {
-		result, err = buildAnew(cmd.Context(), in, opt, f.output)
-	}
+	result, err := in.build(cmd.Context(), opt, f.noCache, func(r *builder.Result, blobs layout.Blobs) error {
+		return writeLayout(f.output, r, blobs)
+	})
 	if err != nil {
 		return err
 	}
 	return printResult(cmd, result, f.json)
 }
 
+// build builds an image and gives it, with the store that its layers are in, to
+// use. A remembered layer that turns out to be damaged while it is used is dropped
+// from the cache, and use gets the image a second time, made anew.
+func (in *input) build(ctx context.Context, opt builder.Options, noCache bool, use func(*builder.Result, layout.Blobs) error) (*builder.Result, error) {
+	if !noCache {
+		result, err := in.buildCached(ctx, opt, use)
+		if !errors.Is(err, errDamaged) {
+			return result, err
+		}
+	}
+	private := layers.NewPrivate(opt.Scratch)
+	defer private.Close()
+	opt.Layers = private
+	result, err := builder.Build(ctx, in.lock, in, opt)
+	if err != nil {
+		return nil, err
+	}
+	return result, use(result, private)
+}
+
 // errDamaged says that a remembered layer is not what it was.
 var errDamaged = errors.New("a layer in the cache is damaged")
 
-// buildCached builds with the layer cache. A layer that turns out to be damaged
-// while it is copied to the output is dropped from it, with errDamaged.
-func buildCached(ctx context.Context, in *input, opt builder.Options, output string) (*builder.Result, error) {
+func (in *input) buildCached(ctx context.Context, opt builder.Options, use func(*builder.Result, layout.Blobs) error) (*builder.Result, error) {
 	cached := layers.Cached{Cache: in.cache}
 	opt.Layers = cached
 	result, err := builder.Build(ctx, in.lock, in, opt)
 	if err != nil {
 		return nil, err
 	}
-	err = writeLayout(output, result, cached)
-	if errors.Is(err, digest.ErrMismatch) || errors.Is(err, fs.ErrNotExist) {
+	watched := &watchedBlobs{Blobs: cached}
+	if err = use(result, watched); err != nil && watched.damaged.Load() {
 		for _, v := range result.Variants {
 			for _, image := range v.Images {
 				cached.Drop(image.Layers)
@@ -111,24 +127,56 @@ func buildCached(ctx context.Context, in *input, opt builder.Options, output str
 	return result, err
 }
 
-// buildAnew makes every layer, and forgets them.
-func buildAnew(ctx context.Context, in *input, opt builder.Options, output string) (*builder.Result, error) {
-	private := layers.NewPrivate(opt.Scratch)
-	defer private.Close()
-	opt.Layers = private
-	result, err := builder.Build(ctx, in.lock, in, opt)
+// watchedBlobs takes note when a blob is missing or damaged: the same error may
+// come from the place that the blobs go to.
+type watchedBlobs struct {
+	layout.Blobs
+	damaged atomic.Bool
+}
+
+func (w *watchedBlobs) Open(d digest.Digest, size int64) (io.ReadCloser, error) {
+	r, err := w.Blobs.Open(d, size)
 	if err != nil {
+		w.note(err)
 		return nil, err
 	}
-	return result, writeLayout(output, result, private)
+	return &watchedReader{r, w, size}, nil
+}
+
+func (w *watchedBlobs) note(err error) {
+	if errors.Is(err, digest.ErrMismatch) || errors.Is(err, fs.ErrNotExist) {
+		w.damaged.Store(true)
+	}
+}
+
+type watchedReader struct {
+	io.ReadCloser
+	blobs *watchedBlobs
+	left  int64
+}
+
+// Read asks for the end of the blob together with its last bytes. Whoever reads
+// may find the damage by those, and would then never ask.
+func (r *watchedReader) Read(p []byte) (int, error) {
+	n, err := r.ReadCloser.Read(p)
+	if r.left -= int64(n); n > 0 && r.left == 0 && err == nil {
+		var none [1]byte
+		_, err = r.ReadCloser.Read(none[:])
+	}
+	r.blobs.note(err)
+	return n, err
 }
 
 func writeLayout(output string, r *builder.Result, blobs layout.Blobs) error {
+	return layout.Write(output, r.Name, layoutImages(r), blobs)
+}
+
+func layoutImages(r *builder.Result) []layout.Image {
 	var images []layout.Image
 	for _, v := range r.Variants {
 		images = append(images, layout.Image{Tag: v.Name, Index: v.Index, Platforms: v.Images})
 	}
-	return layout.Write(output, r.Name, images, blobs)
+	return images
 }
 
 // input is an image's lock and the source of what it names.

@@ -78,7 +78,8 @@ evaluated (network, registry), 4 digests diverge.`,
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.SetHelpCommand(newHelp())
 	root.AddCommand(
-		newLock(), newBuild(), newFetch(), newList(), newDiff(), newInspect(), newExplain(), newFormat(), newVersion(), newMan(), newCompletion(),
+		newLock(), newBuild(), newFetch(), newPush(), newPull(), newCopy(),
+		newList(), newInspect(), newDiff(), newExplain(), newFormat(), newVersion(), newMan(), newCompletion(),
 	)
 	return root
 }

@@ -39,6 +39,7 @@ func TestMain(m *testing.M) {
 //	edit FILE OLD NEW   replace a string, which must be there
 //	subst FILE COPY     copy FILE with $VARIABLES filled in
 //	archive VERB …      see archive_test.go
+//	registry VERB …     see registry_test.go
 func TestScript(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:             filepath.Join("testdata", "script"),
@@ -46,12 +47,13 @@ func TestScript(t *testing.T) {
 		UpdateScripts:   *update,
 		Setup:           func(env *testscript.Env) error { return setup(t, env) },
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exit":    exit,
-			"nofile":  noFile,
-			"damage":  damageFiles,
-			"edit":    edit,
-			"subst":   substitute,
-			"archive": archiveCommand,
+			"exit":     exit,
+			"nofile":   noFile,
+			"damage":   damageFiles,
+			"edit":     edit,
+			"subst":    substitute,
+			"archive":  archiveCommand,
+			"registry": registryCommand,
 		},
 	})
 }
@@ -65,6 +67,7 @@ func setup(t *testing.T, env *testscript.Env) error {
 	env.Defer(srv.Close)
 	w.stop = srv.Close
 	env.Values[worldKey{}] = w
+	env.Values[registriesKey{}] = map[string]*testRegistry{}
 	for _, dir := range []string{"cache", "home"} {
 		if err := os.Mkdir(filepath.Join(env.WorkDir, dir), 0o755); err != nil {
 			return err

@@ -14,13 +14,14 @@ import (
 	"github.com/basal-project/basal/internal/diag"
 )
 
-// progress shows downloads on standard error.
+// progress shows transfers on standard error.
 type progress interface {
 	fetch.Progress
+	saying(verb string) fetch.Progress // the same display, for transfers that are no downloads
 	close()
 }
 
-// newProgress returns bars on a terminal and a line for each download elsewhere,
+// newProgress returns bars on a terminal and a line for each transfer elsewhere,
 // unless how says otherwise.
 func newProgress(how string, w io.Writer) (progress, error) {
 	f, ok := w.(*os.File)
@@ -28,9 +29,9 @@ func newProgress(how string, w io.Writer) (progress, error) {
 	case how == "bar", how == "auto" && ok && isTerminal(f):
 		return &bars{w: w}, nil
 	case how == "plain", how == "auto":
-		return lines{w}, nil
+		return lines{w, "fetched"}, nil
 	case how == "none":
-		return lines{io.Discard}, nil
+		return lines{w: io.Discard}, nil
 	}
 	return nil, diag.Usagef("--progress is %q, want auto, bar, plain or none", how)
 }
@@ -40,14 +41,18 @@ func isTerminal(f *os.File) bool {
 	return err == nil && info.Mode()&os.ModeCharDevice != 0 && os.Getenv("TERM") != "dumb" && f.Name() != os.DevNull
 }
 
-// lines writes a line when a download ends.
-type lines struct{ w io.Writer }
+// lines writes a line when a transfer ends.
+type lines struct {
+	w    io.Writer
+	verb string // what was done: "fetched"
+}
 
-func (l lines) Start(name string, _ int64) fetch.Task { return &lineTask{w: l.w, name: name} }
+func (l lines) Start(name string, _ int64) fetch.Task { return &lineTask{lines: l, name: name} }
+func (l lines) saying(verb string) fetch.Progress     { return lines{l.w, verb} }
 func (lines) close()                                  {}
 
 type lineTask struct {
-	w    io.Writer
+	lines
 	name string
 	done int64
 }
@@ -56,7 +61,7 @@ func (t *lineTask) Set(done int64) { t.done = done }
 
 func (t *lineTask) Done(err error) {
 	if err == nil {
-		fmt.Fprintf(t.w, "basal: fetched %s (%s)\n", t.name, decor.SizeB1024(t.done))
+		fmt.Fprintf(t.w, "basal: %s %s (%s)\n", t.verb, t.name, decor.SizeB1024(t.done))
 	}
 }
 
@@ -79,6 +84,8 @@ func (b *bars) Start(name string, size int64) fetch.Task {
 	)
 	return barTask{bar}
 }
+
+func (b *bars) saying(string) fetch.Progress { return b }
 
 func (b *bars) close() {
 	if b.p != nil {

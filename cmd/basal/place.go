@@ -19,13 +19,11 @@ import (
 	"github.com/basal-project/basal/builder/transfer"
 	"github.com/basal-project/basal/internal/diag"
 	"github.com/basal-project/basal/internal/digest"
+	"github.com/basal-project/basal/specs"
 )
 
 // jobs is how many requests are made of a registry at once.
 const jobs = 8
-
-// defaultTag is the tag of a reference that has none, and no digest.
-const defaultTag = "latest"
 
 // insecureFlag adds --insecure to a command that talks to registries.
 func insecureFlag(cmd *cobra.Command, on *bool) {
@@ -47,7 +45,7 @@ type place struct {
 // parsePlace reads oci:PATH[:TAG], a path (it begins with . or /, ends in .tar, or
 // a layout is there), or a reference to a registry.
 func parsePlace(c *registry.Client, arg string) (place, error) {
-	if rest, ok := strings.CutPrefix(arg, "oci:"); ok {
+	if rest, ok := strings.CutPrefix(arg, layoutPrefix); ok {
 		p := place{path: rest}
 		if i := strings.LastIndexByte(rest, ':'); i > strings.LastIndexByte(rest, '/') {
 			p.path, p.tag = rest[:i], rest[i+1:]
@@ -89,7 +87,7 @@ func (p place) open(ctx context.Context, c *registry.Client) (*origin, error) {
 		return p.openLayout(ctx)
 	}
 	repository := c.Repository(p.ref)
-	name := cmp.Or(p.tag, defaultTag)
+	name := cmp.Or(p.tag, specs.Latest)
 	if d := p.ref.Digest(); !d.IsZero() {
 		name = d.String()
 	}
@@ -99,7 +97,7 @@ func (p place) open(ctx context.Context, c *registry.Client) (*origin, error) {
 	}
 	root := transfer.Root{Document: doc}
 	if p.tag != "" || p.ref.Digest().IsZero() {
-		root.Tags = []transfer.Tag{{Name: cmp.Or(p.tag, defaultTag)}}
+		root.Tags = []transfer.Tag{{Name: cmp.Or(p.tag, specs.Latest)}}
 	}
 	return &origin{repository, path.Base(p.ref.Repository()), []transfer.Root{root}, func() error { return nil }}, nil
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/basal-project/basal/builder/registry"
 	"github.com/basal-project/basal/builder/transfer"
 	"github.com/basal-project/basal/internal/diag"
+	"github.com/basal-project/basal/specs"
 )
 
 // pushFlags are the options of basal push.
@@ -63,7 +64,7 @@ func runPush(cmd *cobra.Command, arg, to string, f pushFlags) error {
 	if !ref.Digest().IsZero() {
 		return diag.Usagef("%s: what is pushed has a digest of its own", to).WithHint("leave out @%s", ref.Digest())
 	}
-	if strings.HasPrefix(arg, "oci:") || strings.HasSuffix(arg, ".tar") || isLayout(arg) {
+	if strings.HasPrefix(arg, layoutPrefix) || strings.HasSuffix(arg, ".tar") || isLayout(arg) {
 		return pushLayout(cmd, arg, ref, f)
 	}
 	platforms, err := parsePlatforms(f.platforms)
@@ -104,7 +105,7 @@ func pushLayout(cmd *cobra.Command, arg string, ref registry.Reference, f pushFl
 		return err
 	}
 	defer show.close()
-	l, err := layout.Open(strings.TrimPrefix(arg, "oci:"))
+	l, err := layout.Open(strings.TrimPrefix(arg, layoutPrefix))
 	if err != nil {
 		return err
 	}
@@ -144,7 +145,7 @@ func pushRoots(images []layout.Image, base string) ([]transfer.Root, error) {
 		own := image.Tag
 		switch {
 		case base == "":
-		case own == defaultTag:
+		case own == specs.Latest:
 			own = base
 		default:
 			own = base + "-" + own

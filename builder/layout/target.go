@@ -2,6 +2,7 @@ package layout
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -54,6 +55,18 @@ func unusable(said string, err error) error {
 // occupied reports whether something is there that may be replaced; what may not
 // be replaced is an error.
 func (t target) occupied() (bool, error) {
+	for range attempts {
+		occupied, err := t.look()
+		if !errors.Is(err, fs.ErrNotExist) {
+			return occupied, err
+		}
+	}
+	return false, fmt.Errorf("%s: other runs keep replacing it", t.said)
+}
+
+// look returns an error that wraps fs.ErrNotExist when another run replaces what
+// is being looked at.
+func (t target) look() (bool, error) {
 	info, err := os.Lstat(t.path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):

@@ -15,7 +15,6 @@ func BenchmarkUnchangedPush(b *testing.B) {
 	ctx, opened := context.Background(), 0
 	var blobs []oci.Descriptor
 	var docs []oci.Document
-	r := s.repository(b)
 	for i := range 100 {
 		content := fmt.Appendf(nil, "blob %d", i)
 		blobs = append(blobs, describe(oci.MediaTypeLayer, content))
@@ -27,7 +26,7 @@ func BenchmarkUnchangedPush(b *testing.B) {
 	}
 	b.ReportAllocs()
 	for b.Loop() {
-		r = s.repository(b)
+		r := s.repository(b)
 		for _, d := range blobs {
 			if err := r.PutBlob(ctx, d, opener(nil, &opened)); err != nil {
 				b.Fatal(err)

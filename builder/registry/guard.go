@@ -16,7 +16,7 @@ import (
 const (
 	maxHeader    = 1 << 20  // bytes of an answer's header
 	maxAnswer    = 4 << 20  // bytes of an answer that is no blob
-	maxComplaint = 16 << 10 // bytes of an answer that says why not
+	maxComplaint = 64 << 10 // bytes of an answer that says why not
 	maxRedirects = 5
 )
 

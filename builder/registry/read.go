@@ -3,7 +3,6 @@ package registry
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -176,7 +175,7 @@ func mediaType(b []byte, h http.Header) (string, error) {
 	case own.SchemaVersion == 1, strings.HasPrefix(header, "application/vnd.docker.distribution.manifest.v1+"):
 		return "", diag.Failedf("the image has Docker's schema 1, whose layers nothing vouches for").WithHint("push it anew with a current Docker, Podman or Skopeo")
 	case own.MediaType == "" && header == "":
-		return "", errors.New("the answer says nowhere what it is")
+		return "", diag.Failedf("the answer says nowhere what it is")
 	case own.MediaType == "":
 		return header, nil
 	case header != "" && header != own.MediaType && strings.Contains(accepted, header):

@@ -82,6 +82,9 @@ func (c *Client) Parse(s string) (Reference, error) {
 		return Reference{}, diag.Usagef("reference %q: %q cannot be a repository", s, path).
 			WithHint("a repository is lower-case letters and digits, with single dots, underscores, dashes and slashes between them")
 	}
+	if host == "docker.io" || host == name.DefaultRegistry {
+		path = hubPath(path)
+	}
 	repository, err := c.repositoryName(host, path)
 	if err != nil {
 		return Reference{}, diag.Usagef("reference %q: %q cannot be a registry", s, host).WithHint("write HOST[:PORT]/PATH[:TAG]")
@@ -109,6 +112,7 @@ func display(r name.Repository) string {
 	return s
 }
 
+// hubPath returns the path of an image that Docker Hub knows by a short name.
 func hubPath(path string) string {
 	if strings.Contains(path, "/") {
 		return path

@@ -88,12 +88,16 @@ func (s *server) forget() {
 	s.requests = nil
 }
 
-// login is a keychain with one pair of words for every host.
+// login is a keychain with one pair of words for every host. For the user
+// <token> the password is a refresh token, as Docker has it.
 type login struct{ user, password string }
 
 func (l login) Resolve(authn.Resource) (authn.Authenticator, error) {
 	if l == (login{}) {
 		return authn.Anonymous, nil
+	}
+	if l.user == "<token>" {
+		return authn.FromConfig(authn.AuthConfig{IdentityToken: l.password}), nil
 	}
 	return &authn.Basic{Username: l.user, Password: l.password}, nil
 }

@@ -152,4 +152,6 @@ func (b unpublished) Open(ctx context.Context, d oci.Descriptor) (io.ReadCloser,
 }
 
 // Referrers implements inspect.Place: nothing refers to what is not published.
-func (b unpublished) Referrers(context.Context, digest.Digest) ([]oci.Descriptor, error) { return nil, nil }
+func (b unpublished) Referrers(context.Context, digest.Digest) ([]oci.Descriptor, error) {
+	return nil, nil
+}

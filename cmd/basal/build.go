@@ -102,7 +102,7 @@ func (in *input) build(ctx context.Context, opt builder.Options, noCache bool, u
 	if err != nil {
 		return nil, err
 	}
-	return result, use(result, private)
+	return result, use(result, in.withBase(ctx, private))
 }
 
 // errDamaged says that a remembered layer is not what it was.
@@ -115,7 +115,7 @@ func (in *input) buildCached(ctx context.Context, opt builder.Options, use func(
 	if err != nil {
 		return nil, err
 	}
-	watched := &watchedBlobs{Blobs: cached}
+	watched := &watchedBlobs{Blobs: in.withBase(ctx, cached)}
 	if err = use(result, watched); err != nil && watched.damaged.Load() {
 		for _, v := range result.Variants {
 			for _, image := range v.Images {

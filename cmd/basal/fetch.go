@@ -18,8 +18,8 @@ func newFetch() *cobra.Command {
 		Use:   "fetch IMAGE [-o DIR]",
 		Short: "Fetch every input of an image, for building offline",
 		Long: `Fetch brings every byte that the lock names into the cache and, with -o, into a
-folder that can be carried to a machine without a network: the packages and the
-local files. With --proof it also brings the InRelease and Packages files that
+folder that can be carried to a machine without a network: the packages, the
+local files and the base image. With --proof it also brings the InRelease and Packages files that
 basal lock --verify goes by.`,
 		Example: `  basal fetch static -o inputs
   basal build static --inputs inputs --offline -o out/static
@@ -49,7 +49,7 @@ basal lock --verify goes by.`,
 
 // lockedArtifacts returns all that a build of lock reads.
 func lockedArtifacts(lock *specs.Lock) []specs.Artifact {
-	var all []specs.Artifact
+	all := baseArtifacts(lock)
 	for l := lock; l != nil; l = l.Extends {
 		for _, in := range l.Inputs {
 			all = append(all, in.Artifact())

@@ -18,7 +18,6 @@ type inspectFlags struct {
 	platform string
 	variant  string
 	noBase   bool
-	insecure bool
 	json     bool
 }
 
@@ -49,7 +48,6 @@ registry lists as evidence is counted; nothing of it is verified.`,
 	cmd.Flags().StringVar(&f.platform, "platform", "", "show only this `platform`, e.g. linux/arm64")
 	cmd.Flags().StringVar(&f.variant, "variant", "", "show this `variant` of an IMAGE (default latest)")
 	cmd.Flags().BoolVar(&f.noBase, "no-base", false, "do not ask for the bases that the image names")
-	cmd.Flags().BoolVar(&f.insecure, "insecure", false, "speak plain HTTP to a registry on any host; to this machine it is always allowed")
 	asJSON(cmd, &f.json)
 	return cmd
 }

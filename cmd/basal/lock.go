@@ -111,6 +111,8 @@ func runLock(cmd *cobra.Command, arg string, f lockFlags) error {
 	if err != nil {
 		return err
 	}
+	req.Bases, req.Scratch = src.bases, scratch
+	req.Note = func(text string) { note(cmd.ErrOrStderr(), "%s", text) }
 	if f.addMissing {
 		if err := addMissing(cmd, folder, src, &req); err != nil {
 			return err
@@ -176,15 +178,16 @@ func saveLock(cmd *cobra.Command, folder imageFolder, before, after *specs.Lock,
 			return err
 		}
 	}
-	changes := locking.Changes(before, after)
+	changes, base := locking.Changes(before, after), locking.BaseChange(before, after)
 	if f.json {
 		err = printJSON(cmd, struct {
 			Lock    string           `json:"lock"`
 			Changed bool             `json:"changed"`
+			Base    *locking.Moved   `json:"base,omitempty"`
 			Changes []locking.Change `json:"changes"`
-		}{folder.file(lockName), changed, changes})
+		}{folder.file(lockName), changed, base, changes})
 	} else {
-		err = printChanges(cmd.OutOrStdout(), folder.file(lockName), changed, changes, len(after.Platforms))
+		err = printChanges(cmd.OutOrStdout(), folder.file(lockName), changed, base, changes, len(after.Platforms))
 	}
 	if err == nil && changed && f.check {
 		return diag.Failedf("%s is not current", folder.file(lockName)).WithHint("run: basal lock %s", folder.place)
@@ -203,7 +206,7 @@ func readable(folder imageFolder, b []byte, f lockFlags) error {
 		WithHint("lock all platforms: basal lock %s", folder.place)
 }
 
-func printChanges(w io.Writer, file string, changed bool, changes []locking.Change, platforms int) error {
+func printChanges(w io.Writer, file string, changed bool, base *locking.Moved, changes []locking.Change, platforms int) error {
 	file = diag.Printable(file)
 	if !changed {
 		_, err := fmt.Fprintf(w, "%s: unchanged\n", file)
@@ -211,6 +214,9 @@ func printChanges(w io.Writer, file string, changed bool, changes []locking.Chan
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s: changed\n", file)
+	if base != nil {
+		b.WriteString("  " + base.String() + "\n")
+	}
 	for _, c := range changes {
 		switch {
 		case c.Before == "":

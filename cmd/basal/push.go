@@ -23,7 +23,6 @@ type pushFlags struct {
 	platforms []string
 	variants  []string
 	noCache   bool
-	insecure  bool
 	json      bool
 }
 
@@ -51,7 +50,6 @@ Standard output has a line for each variant: the index digest and the tag.`,
 	cmd.Flags().StringSliceVar(&f.platforms, "platform", nil, "build only this `platform`, e.g. linux/arm64; may be repeated")
 	cmd.Flags().StringSliceVar(&f.variants, "variant", nil, "build only this `variant`; may be repeated")
 	cmd.Flags().BoolVar(&f.noCache, "no-cache", false, "make every layer anew and remember none; inputs still come from the cache")
-	insecureFlag(cmd, &f.insecure)
 	asJSON(cmd, &f.json)
 	return cmd
 }
@@ -77,6 +75,9 @@ func runPush(cmd *cobra.Command, arg, to string, f pushFlags) error {
 	}
 	defer in.close(cmd)
 	repository := registryClient(f.insecure, in.progress.saying("pushed")).Repository(ref)
+	if base := rootOf(in.lock).Base; base != nil {
+		repository.MountFrom(base.Repository)
+	}
 	var roots []transfer.Root
 	var report transfer.Report
 	opt := builder.Options{Platforms: platforms, Variants: f.variants, Scratch: scratch}

@@ -18,6 +18,7 @@ type sourceFlags struct {
 	mirrors  []string
 	inputs   string
 	offline  bool
+	insecure bool
 	progress string
 }
 
@@ -25,6 +26,7 @@ func (f *sourceFlags) add(cmd *cobra.Command) {
 	cmd.Flags().StringArrayVar(&f.mirrors, "mirror", nil, "a Debian mirror, `[NAME=]URL`; may be repeated (default $BASAL_DEBIAN_MIRROR, else this machine's apt sources)")
 	cmd.Flags().StringVar(&f.inputs, "inputs", "", "a `folder` made by basal fetch, looked at after the cache")
 	cmd.Flags().BoolVar(&f.offline, "offline", false, "never use the network")
+	insecureFlag(cmd, &f.insecure)
 	cmd.Flags().StringVar(&f.progress, "progress", "auto", "`how` to show downloads: auto, bar, plain or none")
 }
 
@@ -37,6 +39,7 @@ const (
 type source struct {
 	*fetch.Client
 	cache    *cache.Cache
+	bases    *bases
 	progress progress
 }
 
@@ -72,6 +75,8 @@ func (f *sourceFlags) open(cmd *cobra.Command, local []fs.FS) (*source, error) {
 		return nil, err
 	}
 	opt.Progress = s.progress
+	s.bases = newBases(registryClient(f.insecure, s.progress), f.offline)
+	opt.Registry = s.bases
 	s.Client = fetch.New(opt)
 	return s, nil
 }

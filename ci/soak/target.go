@@ -1,0 +1,134 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os/exec"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
+
+	"github.com/basal-project/basal/ci/registries"
+	"github.com/basal-project/basal/ci/toxics"
+)
+
+// patience is how long a push may take, much longer than any should.
+const patience = 2 * time.Minute
+
+// A target is a registry with a bad connection to it.
+type target struct {
+	registry     *registries.Registry
+	proxy        *toxics.Proxy
+	repositories []string // that were pushed to
+}
+
+// startTargets starts a registry of each kind, behind toxiproxy.
+func startTargets(ctx context.Context, seed int64) (targets []*target, closeAll func(), err error) {
+	var closers []func()
+	closeAll = func() {
+		for _, c := range slices.Backward(closers) {
+			c()
+		}
+	}
+	server, err := toxics.Start(ctx, seed)
+	if err != nil {
+		return nil, closeAll, err
+	}
+	closers = append(closers, server.Close)
+	for _, kind := range registries.Kinds() {
+		r, err := kind.Start(registries.Options{})
+		if errors.Is(err, exec.ErrNotFound) {
+			fmt.Printf("%s is not installed: left out\n", kind.Name)
+			continue
+		}
+		if err != nil {
+			return nil, closeAll, err
+		}
+		closers = append(closers, func() { r.Close() })
+		proxy, err := server.Proxy(ctx, r.Addr)
+		if err != nil {
+			return nil, closeAll, err
+		}
+		targets = append(targets, &target{registry: r, proxy: proxy})
+	}
+	return targets, closeAll, nil
+}
+
+// An end is how a push ended.
+type end struct {
+	code  int
+	took  time.Duration
+	fault string // what should not have happened; "" when nothing did
+}
+
+// push pushes an image to a repository, and looks at the registry itself, past
+// the proxy, when it is over.
+func (t *target) push(ctx context.Context, im image, repository string) (end, error) {
+	if !slices.Contains(t.repositories, repository) {
+		t.repositories = append(t.repositories, repository)
+	}
+	before, err := t.tagged(ctx, repository)
+	if err != nil {
+		return end{}, err
+	}
+	limited, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	cmd := exec.CommandContext(limited, basal, "push", im.dir, t.proxy.Addr+"/"+repository)
+	start := time.Now()
+	out, err := cmd.CombinedOutput()
+	e := end{code: cmd.ProcessState.ExitCode(), took: time.Since(start)}
+	if ctx.Err() != nil {
+		return e, ctx.Err()
+	}
+	after, tagErr := t.tagged(ctx, repository)
+	if tagErr != nil {
+		return e, tagErr
+	}
+	switch {
+	case limited.Err() != nil:
+		e.fault = fmt.Sprintf("no end after %v", patience)
+	case e.code != 0 && e.code != 3:
+		e.fault = fmt.Sprintf("%v\n%s", err, out)
+	case e.code == 0 && after != im.digest:
+		e.fault = fmt.Sprintf("exit code 0, but latest is %q, want %s", after, im.digest)
+	case after != before && after != im.digest:
+		e.fault = fmt.Sprintf("latest was %q and is %q, and neither is %s", before, after, im.digest)
+	case e.code == 3 && !strings.Contains(string(out), "basal: error: "):
+		e.fault = fmt.Sprintf("exit code 3 without a reason: %s", out)
+	}
+	if err := registries.Incomplete(ctx, t.registry.Addr+"/"+repository); err != nil {
+		e.fault = strings.TrimSpace(e.fault + "\n" + err.Error())
+	}
+	return e, nil
+}
+
+// tagged returns what latest is, "" when there is no such tag.
+func (t *target) tagged(ctx context.Context, repository string) (string, error) {
+	ref, err := name.NewTag(t.registry.Addr + "/" + repository + ":latest")
+	if err != nil {
+		return "", err
+	}
+	d, err := remote.Head(ref, remote.WithContext(ctx))
+	var fault *transport.Error
+	if errors.As(err, &fault) && fault.StatusCode == 404 {
+		return "", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	return d.Digest.String(), nil
+}
+
+// whole looks at every repository once more.
+func (t *target) whole(ctx context.Context) error {
+	var faults []error
+	for _, repository := range t.repositories {
+		faults = append(faults, registries.Incomplete(ctx, t.registry.Addr+"/"+repository))
+	}
+	return errors.Join(faults...)
+}

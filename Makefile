@@ -7,6 +7,7 @@
 export CGO_ENABLED = 0
 
 FUZZTIME ?= 10s
+PUSHES ?= 1000
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
 # Go's own build id stays: it follows from the inputs alone (-trimpath and
@@ -19,7 +20,7 @@ STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 # time. It is not called default.pgo, so tests are compiled without it.
 GOBUILD = go build -trimpath -buildvcs=false -ldflags='-s -w' -pgo=ci/basal.pgo
 
-.PHONY: help build image test test-system lint verify-images golden bench bench-ratio fuzz profile docs clean
+.PHONY: help build image test test-system lint verify-images golden bench bench-ratio soak fuzz profile docs clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r name text; do printf '  %-14s %s\n' "$$name" "$$text"; done
@@ -35,7 +36,7 @@ test: ## everything that needs neither root nor other programs; one test uses th
 	go test ./...
 	go test -tags=live -count=1 ./ci/live
 
-test-system: build ## installs Debian packages (Docker, skopeo, umoci, qemu, faketime) and tests with them; root
+test-system: build ## installs Debian packages (Docker, Buildah, a registry, qemu, …) and tests with them; root
 	@ci/system.sh
 
 lint: ## gofmt, go vet, staticcheck
@@ -54,6 +55,9 @@ bench: build ## CPU, wall and memory beside Debian's own tools, and the numbers 
 
 bench-ratio: build ## only the first ratio: CPU of basal build over dpkg-deb and gzip
 	@go run ./ci/bench -ratio
+
+soak: build ## PUSHES (1000) pushes through connections that toxiproxy breaks; needs docker-registry for the third registry
+	go run ./ci/soak -n $(PUSHES)
 
 fuzz: ## each fuzz target for FUZZTIME (10s)
 	@ci/fuzz.sh $(FUZZTIME)

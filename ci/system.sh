@@ -10,8 +10,8 @@ fi
 
 # qemu-user, not qemu-user-static: faketime reaches it through the dynamic
 # linker, and through it the clock of a Go program.
-commands=(dockerd docker skopeo umoci faketime qemu-x86_64 qemu-aarch64)
-packages=(docker.io skopeo umoci faketime qemu-user)
+commands=(dockerd docker buildah docker-registry skopeo umoci faketime qemu-x86_64 qemu-aarch64 gcc)
+packages=(docker.io buildah docker-registry skopeo umoci faketime qemu-user gcc libc6-dev)
 
 missing=0
 for command in "${commands[@]}"; do
@@ -21,6 +21,10 @@ if [[ $missing == 1 ]]; then
 	export DEBIAN_FRONTEND=noninteractive
 	apt-get -o Acquire::Retries=3 -q update
 	apt-get -o Acquire::Retries=3 -q install -y --no-install-recommends "${packages[@]}"
+	# Tests start registries of their own; Debian starts one with the package.
+	if [[ -d /run/systemd/system ]]; then
+		systemctl disable --now docker-registry
+	fi
 	# Since Debian 13 the client is a package of its own.
 	command -v docker > /dev/null || apt-get -o Acquire::Retries=3 -q install -y docker-cli
 fi

@@ -13,6 +13,8 @@ import (
 	"os"
 	"os/signal"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 )
 
 func main() {
@@ -48,32 +50,27 @@ func run(ctx context.Context, pushes int, seed int64) (right bool, err error) {
 		return false, err
 	}
 
-	var all tally
+	// The registries take turns, each in a line of its own, and each gets all faults
+	// and all images.
 	start := time.Now()
-	for i := range pushes {
-		// The registries take turns, and each gets all faults and all images.
-		t := targets[i%len(targets)]
-		turn := i / len(targets)
-		f := faults[turn%len(faults)]
-		if err := t.proxy.Set(ctx, f.toxics...); err != nil {
-			return false, err
-		}
-		// Four pushes go to one repository, so a tag is new or moves, and blobs are
-		// there or not.
-		end, err := t.push(ctx, images[turn%len(images)], fmt.Sprintf("soak/%d", turn/4))
-		if err != nil {
-			return false, err
-		}
-		all.add(t.registry.Kind.Name, f.name, end)
-		if end.fault != "" {
-			fmt.Printf("push %d to %s, %s: %s\n", i+1, t.registry.Kind.Name, f.name, end.fault)
-		}
+	ends := make([]end, pushes)
+	group, ctx := errgroup.WithContext(ctx)
+	for k, t := range targets {
+		group.Go(func() error {
+			for i := k; i < pushes; i += len(targets) {
+				var err error
+				if ends[i], err = t.turn(ctx, images, i/len(targets)); err != nil {
+					return err
+				}
+				if fault := ends[i].wrong; fault != "" {
+					fmt.Printf("push %d to %s, %s: %s\n", i+1, t.registry.Kind.Name, ends[i].fault, fault)
+				}
+			}
+			return t.whole(ctx)
+		})
 	}
-	for _, t := range targets {
-		if err := t.whole(ctx); err != nil {
-			fmt.Printf("%s, at the end: %v\n", t.registry.Kind.Name, err)
-			all.broken++
-		}
+	if err := group.Wait(); err != nil {
+		return false, err
 	}
-	return all.print(os.Stdout, pushes, time.Since(start)), nil
+	return print(os.Stdout, tally(ends), time.Since(start)), nil
 }

@@ -61,9 +61,22 @@ func startTargets(ctx context.Context, seed int64) (targets []*target, closeAll 
 
 // An end is how a push ended.
 type end struct {
-	code  int
-	took  time.Duration
-	fault string // what should not have happened; "" when nothing did
+	kind, fault string // of registry, and what connections had to bear
+	code        int
+	took        time.Duration
+	wrong       string // what should not have happened; "" when nothing did
+}
+
+// turn makes one push with the next fault and the next image. Four go to one
+// repository, so a tag is new or moves, and blobs are there or not.
+func (t *target) turn(ctx context.Context, images []image, turn int) (end, error) {
+	f := faults[turn%len(faults)]
+	if err := t.proxy.Set(ctx, f.toxics...); err != nil {
+		return end{}, err
+	}
+	e, err := t.push(ctx, images[turn%len(images)], fmt.Sprintf("soak/%d", turn/4))
+	e.kind, e.fault = t.registry.Kind.Name, f.name
+	return e, err
 }
 
 // push pushes an image to a repository, and looks at the registry itself, past
@@ -91,18 +104,18 @@ func (t *target) push(ctx context.Context, im image, repository string) (end, er
 	}
 	switch {
 	case limited.Err() != nil:
-		e.fault = fmt.Sprintf("no end after %v", patience)
+		e.wrong = fmt.Sprintf("no end after %v", patience)
 	case e.code != 0 && e.code != 3:
-		e.fault = fmt.Sprintf("%v\n%s", err, out)
+		e.wrong = fmt.Sprintf("%v\n%s", err, out)
 	case e.code == 0 && after != im.digest:
-		e.fault = fmt.Sprintf("exit code 0, but latest is %q, want %s", after, im.digest)
+		e.wrong = fmt.Sprintf("exit code 0, but latest is %q, want %s", after, im.digest)
 	case after != before && after != im.digest:
-		e.fault = fmt.Sprintf("latest was %q and is %q, and neither is %s", before, after, im.digest)
+		e.wrong = fmt.Sprintf("latest was %q and is %q, and neither is %s", before, after, im.digest)
 	case e.code == 3 && !strings.Contains(string(out), "basal: error: "):
-		e.fault = fmt.Sprintf("exit code 3 without a reason: %s", out)
+		e.wrong = fmt.Sprintf("exit code 3 without a reason: %s", out)
 	}
 	if err := registries.Incomplete(ctx, t.registry.Addr+"/"+repository); err != nil {
-		e.fault = strings.TrimSpace(e.fault + "\n" + err.Error())
+		e.wrong = strings.TrimSpace(e.wrong + "\n" + err.Error())
 	}
 	return e, nil
 }
@@ -126,9 +139,10 @@ func (t *target) tagged(ctx context.Context, repository string) (string, error) 
 
 // whole looks at every repository once more.
 func (t *target) whole(ctx context.Context) error {
-	var faults []error
 	for _, repository := range t.repositories {
-		faults = append(faults, registries.Incomplete(ctx, t.registry.Addr+"/"+repository))
+		if err := registries.Incomplete(ctx, t.registry.Addr+"/"+repository); err != nil {
+			return fmt.Errorf("%s, at the end: %w", t.registry.Kind.Name, err)
+		}
 	}
-	return errors.Join(faults...)
+	return nil
 }

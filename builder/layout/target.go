@@ -82,7 +82,11 @@ func (t target) look() (bool, error) {
 		return false, diag.Usagef("%s is no directory and is not replaced by an OCI layout", t.said).
 			WithHint("for an archive give a name that ends in .tar")
 	}
-	return true, t.checkDir(info)
+	err = t.checkDir(info)
+	if now, gone := os.Lstat(t.path); err != nil && (gone != nil || !os.SameFile(now, info)) {
+		return false, fs.ErrNotExist // what was looked at was being removed
+	}
+	return true, err
 }
 
 // checkArchive lets only tar archives and empty files pass: a slip of the pen

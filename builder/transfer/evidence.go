@@ -22,6 +22,17 @@ const maxChain = 16
 // before it used referrers, and those that give each bundle a name of its own.
 var evidenceTag = regexp.MustCompile(`^sha256-([0-9a-f]{64})\.(?:sig|att|sbom|[0-9a-f]{12})$`)
 
+// EvidenceAbout returns the digest that a tag by its name is evidence about, and
+// false when it is a tag of another kind.
+func EvidenceAbout(tag string) (digest.Digest, bool) {
+	m := evidenceTag.FindStringSubmatch(tag)
+	if m == nil {
+		return digest.Digest{}, false
+	}
+	d, err := digest.ParseHex(m[1])
+	return d, err == nil
+}
+
 // search looks for evidence about the documents of a graph.
 type search struct {
 	g    *graph
@@ -41,10 +52,8 @@ func findEvidence(ctx context.Context, g *graph, from Finder) ([]Root, []Stray, 
 		return nil, nil, err
 	}
 	for _, tag := range tags {
-		if m := evidenceTag.FindStringSubmatch(tag); m != nil {
-			if d, err := digest.ParseHex(m[1]); err == nil {
-				s.tags[d] = append(s.tags[d], tag)
-			}
+		if d, ok := EvidenceAbout(tag); ok {
+			s.tags[d] = append(s.tags[d], tag)
 		}
 	}
 	subjects := g.order

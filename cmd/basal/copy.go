@@ -41,7 +41,7 @@ in registries that know none. What arrives is checked by digest at the target.
 A and B are references to a registry, or paths: a path begins with . or /, ends in
 .tar, or is written oci:PATH or oci:PATH:TAG. Without a tag, all images of a
 layout are copied. A layout that is at B is replaced. When B has no tag, the tags
-of A are kept.`,
+of A are kept; an image that has none gets the tag latest in a layout.`,
 		Example: `  basal copy registry.example.org/static:latest mirror.example.org/static
   basal copy registry.example.org/static@sha256:… ./static
   basal copy oci:./static:nonroot 127.0.0.1:5000/static:nonroot`,
@@ -64,11 +64,11 @@ func runCopy(cmd *cobra.Command, a, b string, f copyFlags) error {
 	if !to.ref.Digest().IsZero() {
 		return diag.Usagef("%s: what is copied has a digest of its own", b).WithHint("leave out @%s", to.ref.Digest())
 	}
-	return f.copy(cmd, from, to, b)
+	return f.copy(cmd, from, to)
 }
 
-// copy moves what is at from to the place to, and prints it as being at where.
-func (f copyFlags) copy(cmd *cobra.Command, from, to place, where string) (err error) {
+// copy moves what is at from to the place to, and prints what is there then.
+func (f copyFlags) copy(cmd *cobra.Command, from, to place) error {
 	show, err := newProgress(f.progress, cmd.ErrOrStderr())
 	if err != nil {
 		return err
@@ -93,15 +93,16 @@ func (f copyFlags) copy(cmd *cobra.Command, from, to place, where string) (err e
 	if !f.noEvidence {
 		opt.Evidence = o.Finder
 	}
+	where := to.path
 	var report transfer.Report
-	if to.path != "" {
+	if where == "" {
+		where = to.ref.Repository()
+		report, err = transfer.Move(cmd.Context(), o, target.Repository(to.ref), o.roots, opt)
+	} else {
 		if from.path == "" {
-			o.tagPlatforms()
+			o.tagForLayout()
 		}
 		report, err = o.toLayout(cmd.Context(), to.path, opt)
-	} else {
-		report, err = transfer.Move(cmd.Context(), o, target.Repository(to.ref), o.roots, opt)
-		where = to.ref.Repository()
 	}
 	if err != nil {
 		return err
@@ -119,13 +120,14 @@ func (o *origin) toLayout(ctx context.Context, path string, opt transfer.Options
 	return report, w.Commit(ctx)
 }
 
-// tagPlatforms gives each platform of a tagged image its own tag, as basal build
-// does in a layout.
-func (o *origin) tagPlatforms() {
+// tagForLayout gives images from a registry the tags that basal build gives them
+// in a layout: each platform has its own, and what came by its digest alone is
+// called latest, because tools hardly find what has no name.
+func (o *origin) tagForLayout() {
 	for i := range o.roots {
 		r := &o.roots[i]
-		if len(r.Tags) != 1 {
-			continue
+		if len(r.Tags) == 0 {
+			r.Tags = []transfer.Tag{{Name: specs.Latest}}
 		}
 		own := r.Tags[0]
 		var tags []transfer.Tag
@@ -170,8 +172,7 @@ type (
 	}
 )
 
-// printMoved prints a line for each root: its digest, and the tag that it has at
-// where.
+// printMoved prints a line for each root: its digest, and its own tag at where.
 func printMoved(cmd *cobra.Command, where string, roots []transfer.Root, r transfer.Report, json bool) error {
 	for _, s := range r.Strays {
 		what := "tag " + s.Tag
@@ -184,7 +185,7 @@ func printMoved(cmd *cobra.Command, where string, roots []transfer.Root, r trans
 	for _, root := range roots {
 		d := root.Document.Descriptor.Digest
 		image := jsonMovedImage{Digest: d, Tags: []string{}}
-		name := where
+		name := where + "@" + d.String()
 		for _, t := range root.Tags {
 			image.Tags = append(image.Tags, t.Name)
 			name = where + ":" + t.Name

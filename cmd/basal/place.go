@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
+	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
@@ -125,28 +127,41 @@ func (o *origin) readLayout(ctx context.Context, l *layout.Layout, tag string) e
 		return err
 	}
 	o.Finder, o.name = finder, finder.Name()
-	tags := []string{tag}
-	if tag == "" {
-		if tags, err = finder.Tags(ctx); err != nil {
-			return err
-		}
-		tags = slices.DeleteFunc(tags, isFallbackTag) // each place keeps its own
+	if tag != "" {
+		return o.add(ctx, tag)
+	}
+	tags, err := finder.Tags(ctx)
+	if err != nil {
+		return err
 	}
 	for _, tag := range tags {
-		doc, err := finder.Resolve(ctx, tag)
-		if err != nil {
-			return diag.Usagef("%w", err)
+		subject, isEvidence := transfer.EvidenceAbout(tag)
+		if isFallbackTag(tag) || isEvidence && o.has(ctx, subject) {
+			continue // each place keeps its own lists, and evidence goes with its image
 		}
-		o.roots = append(o.roots, transfer.Root{Document: doc, Tags: []transfer.Tag{{Name: tag}}})
-	}
-	if tag != "" {
-		return nil
+		if err := o.add(ctx, tag); err != nil {
+			return err
+		}
 	}
 	untagged, err := finder.Untagged()
 	for _, doc := range untagged {
 		o.roots = append(o.roots, transfer.Root{Document: doc})
 	}
 	return err
+}
+
+func (o *origin) add(ctx context.Context, tag string) error {
+	doc, err := o.Resolve(ctx, tag)
+	if errors.Is(err, fs.ErrNotExist) {
+		return diag.Usagef("%w", err)
+	}
+	o.roots = append(o.roots, transfer.Root{Document: doc, Tags: []transfer.Tag{{Name: tag}}})
+	return err
+}
+
+func (o *origin) has(ctx context.Context, d digest.Digest) bool {
+	_, err := o.Resolve(ctx, d.String())
+	return !errors.Is(err, fs.ErrNotExist)
 }
 
 // isFallbackTag reports whether a tag names the list of a digest's referrers.

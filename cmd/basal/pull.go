@@ -17,7 +17,8 @@ about it, to an OCI layout: a folder, or an archive when the name ends in .tar.
 The archive is an OCI layout and, if the image can be loaded there, a Docker
 archive at once.
 
-A tag is resolved once; everything else is by digest.`,
+A tag is resolved once; everything else is by digest. What REF names by a digest
+alone gets the tag latest in the layout.`,
 		Example: `  basal pull registry.example.org/static:nonroot -o out/static
   basal pull 127.0.0.1:5000/static@sha256:… -o static.tar`,
 		Args: arguments(1, 1, "one REF"),
@@ -25,11 +26,15 @@ A tag is resolved once; everything else is by digest.`,
 			if output == "" {
 				return diag.Usagef("basal pull wants an output").WithHint("for example: basal pull %s -o out/image", args[0])
 			}
-			ref, err := registryClient(f.insecure, nil).Parse(args[0])
+			from, err := parsePlace(registryClient(f.insecure, nil), args[0])
 			if err != nil {
 				return err
 			}
-			return f.copy(cmd, place{ref: ref, tag: ref.Tag()}, place{path: output}, ref.Repository())
+			if from.path != "" {
+				return diag.Usagef("%s is a path, and basal pull wants a reference to a registry", args[0]).
+					WithHint("basal copy copies layouts")
+			}
+			return f.copy(cmd, from, place{path: output})
 		},
 	}
 	cmd.Flags().StringVarP(&output, "output", "o", "", "a folder, or an archive if `PATH` ends in .tar")

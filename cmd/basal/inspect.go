@@ -9,7 +9,6 @@ import (
 	"github.com/basal-project/basal/builder/inspect"
 	"github.com/basal-project/basal/builder/registry"
 	"github.com/basal-project/basal/internal/diag"
-	"github.com/basal-project/basal/specs"
 )
 
 // inspectFlags are the options of basal inspect.
@@ -53,7 +52,7 @@ registry lists as evidence is counted; nothing of it is verified.`,
 }
 
 func runInspect(cmd *cobra.Command, arg string, f inspectFlags) error {
-	client := registry.New(registry.Options{Insecure: f.insecure, UserAgent: "basal/" + version})
+	client := registryClient(f.insecure, nil)
 	found, err := f.find(cmd, client, arg)
 	if err != nil {
 		return err
@@ -79,64 +78,35 @@ func runInspect(cmd *cobra.Command, arg string, f inspectFlags) error {
 	return report.WriteText(cmd.OutOrStdout())
 }
 
-// find says what arg is, and opens it. What could be a path and a reference is a
-// path when there is something.
+// find says what arg is, and opens it.
 func (f *inspectFlags) find(cmd *cobra.Command, client *registry.Client, arg string) (*inspected, error) {
-	switch argumentKindOf(arg) {
-	case argImage:
+	if namesImage(arg) {
 		return f.image(cmd, arg)
-	case argLayout:
-		if f.variant != "" {
-			return nil, diag.Usagef("--variant is for an IMAGE, and %s is a layout", arg).WithHint("a tag is named with oci:PATH:TAG")
-		}
-		return inspectLayout(cmd, arg)
 	}
-	ref, err := client.Parse(arg)
-	if err != nil {
+	p, err := parsePlace(client, arg)
+	switch {
+	case err != nil:
 		return nil, err
-	}
-	if f.variant != "" {
-		return nil, diag.Usagef("--variant is for an IMAGE, and %s is a reference", arg).WithHint("a variant in a registry has a tag: %s:%s", ref.Repository(), f.variant)
-	}
-	if f.offline {
+	case f.variant != "":
+		return nil, diag.Usagef("--variant is for an IMAGE, and %s is a place where images are", arg).
+			WithHint("a variant is named by its tag there: :%s", f.variant)
+	case p.path != "":
+		return inspectLayout(cmd, p)
+	case f.offline:
 		return nil, diag.Usagef("--offline: %s is in a registry", arg).WithHint("basal pull brings it into a layout")
 	}
-	at := client.Repository(ref)
-	found := &inspected{place: at, name: ref.Repository(), tag: ref.Tag(), close: func() {}}
-	if !ref.Digest().IsZero() {
-		found.tag = "" // the digest decides, whatever the tag names by now
-		found.root, err = at.Resolve(cmd.Context(), ref.Digest().String())
-		return found, err
-	}
-	if found.tag == "" {
-		found.tag = specs.Latest
-	}
-	found.root, err = at.Resolve(cmd.Context(), found.tag)
-	return found, err
+	return inspectRepository(cmd, client, p.ref)
 }
 
-// argumentKind is what an argument of basal inspect names.
-type argumentKind int
-
-const (
-	argReference argumentKind = iota
-	argLayout
-	argImage
-)
-
-func argumentKindOf(arg string) argumentKind {
+// namesImage reports whether arg is an IMAGE rather than a layout or a reference,
+// which has a registry before its first slash.
+func namesImage(arg string) bool {
 	if strings.HasPrefix(arg, layoutPrefix) {
-		return argLayout
+		return false
 	}
 	if _, ok := openFolder(arg); ok {
-		return argImage
+		return true
 	}
-	if strings.HasPrefix(arg, ".") || strings.HasPrefix(arg, "/") || strings.HasSuffix(arg, ".tar") || exists(arg) {
-		return argLayout
-	}
-	// A registry is named with its host: registry.example/app, localhost:5000/app.
-	if host, _, ok := strings.Cut(arg, "/"); ok && (host == "localhost" || strings.ContainsAny(host, ".:")) {
-		return argReference
-	}
-	return argImage
+	host, _, ok := strings.Cut(arg, "/")
+	return !isPath(arg) && !(ok && (host == "localhost" || strings.ContainsAny(host, ".:")))
 }

@@ -1,11 +1,8 @@
 package main
 
 import (
-	"bytes"
+	"cmp"
 	"context"
-	"fmt"
-	"io"
-	"io/fs"
 	"os"
 	"slices"
 	"strings"
@@ -14,9 +11,9 @@ import (
 
 	"github.com/basal-project/basal/builder"
 	"github.com/basal-project/basal/builder/inspect"
-	"github.com/basal-project/basal/builder/layers"
 	"github.com/basal-project/basal/builder/layout"
 	"github.com/basal-project/basal/builder/oci"
+	"github.com/basal-project/basal/builder/registry"
 	"github.com/basal-project/basal/internal/diag"
 	"github.com/basal-project/basal/internal/digest"
 	"github.com/basal-project/basal/specs"
@@ -38,23 +35,33 @@ func exists(path string) bool {
 	return err == nil
 }
 
+// inspectRepository resolves a reference. A digest decides, whatever a tag beside
+// it names by now.
+func inspectRepository(cmd *cobra.Command, client *registry.Client, ref registry.Reference) (*inspected, error) {
+	at := client.Repository(ref)
+	found := &inspected{place: at, name: ref.Repository(), close: func() {}}
+	name := ref.Digest().String()
+	if ref.Digest().IsZero() {
+		name = cmp.Or(ref.Tag(), specs.Latest)
+		found.tag = name
+	}
+	var err error
+	found.root, err = at.Resolve(cmd.Context(), name)
+	return found, err
+}
+
 // inspectLayout opens a layout, and the tag that is named, else latest, else the
 // only one that there is.
-func inspectLayout(cmd *cobra.Command, arg string) (*inspected, error) {
-	path, explicit := strings.CutPrefix(arg, layoutPrefix)
-	tag := ""
-	if i := strings.LastIndexByte(path, ':'); explicit && i > strings.LastIndexByte(path, '/') {
-		path, tag = path[:i], path[i+1:]
-	}
-	l, err := layout.Open(path)
+func inspectLayout(cmd *cobra.Command, p place) (*inspected, error) {
+	l, err := layout.Open(p.path)
 	if err != nil {
 		return nil, err
 	}
-	found := &inspected{name: path, close: func() { l.Close() }}
+	found := &inspected{name: p.path, close: func() { l.Close() }}
 	at, err := l.Finder()
 	if err == nil {
 		found.place = at
-		err = found.choose(cmd.Context(), at, tag)
+		err = found.choose(cmd.Context(), at, p.tag)
 	}
 	if err != nil {
 		l.Close()
@@ -100,58 +107,35 @@ func (i *inspected) choose(ctx context.Context, at *layout.Finder, tag string) e
 // image builds an image as basal build does, without writing it anywhere. All its
 // platforms are built, since the index digest depends on them.
 func (f *inspectFlags) image(cmd *cobra.Command, arg string) (*inspected, error) {
-	variant := f.variant
-	if variant == "" {
-		variant = specs.Latest
-	}
 	in, err := openImage(cmd, arg, &f.sourceFlags)
 	if err != nil {
 		return nil, err
 	}
 	defer in.close(cmd)
-	result, err := builder.Build(cmd.Context(), in.lock, in, builder.Options{
-		Variants: []string{variant}, Scratch: scratch, Layers: layers.Cached{Cache: in.cache},
+	found := &inspected{close: func() {}}
+	opt := builder.Options{Variants: []string{cmp.Or(f.variant, specs.Latest)}, Scratch: scratch}
+	_, err = in.build(cmd.Context(), opt, false, func(r *builder.Result, blobs layout.Blobs) error {
+		image := layoutImages(r)[0]
+		found.place = unpublished{newBuilt([]layout.Image{image}, blobs)}
+		found.root, found.name, found.tag = image.Index, r.Name, image.Tag
+		return nil
 	})
-	if err != nil {
-		return nil, err
-	}
-	v := result.Variants[0]
-	at := unpublished{}
-	for _, i := range v.Images {
-		at[i.Manifest.Descriptor.Digest] = i.Manifest
-		at[i.Config.Descriptor.Digest] = i.Config
-	}
-	return &inspected{place: at, root: v.Index, name: result.Name, tag: v.Name, close: func() {}}, nil
+	return found, err
 }
 
-// unpublished has the manifests and configs of a build.
-type unpublished map[digest.Digest]oci.Document
+// unpublished is what a build made as an inspect.Place.
+type unpublished struct{ *built }
 
 // Resolve implements inspect.Place.
-func (b unpublished) Resolve(ctx context.Context, name string) (oci.Document, error) {
+func (u unpublished) Resolve(ctx context.Context, name string) (oci.Document, error) {
 	d, err := digest.Parse(name)
 	if err != nil {
 		return oci.Document{}, err
 	}
-	return b.Document(ctx, oci.Descriptor{Digest: d})
-}
-
-// Document implements inspect.Place.
-func (b unpublished) Document(_ context.Context, d oci.Descriptor) (oci.Document, error) {
-	doc, ok := b[d.Digest]
-	if !ok {
-		return oci.Document{}, fmt.Errorf("document %s: %w", d.Digest, fs.ErrNotExist)
-	}
-	return doc, nil
-}
-
-// Open implements inspect.Place.
-func (b unpublished) Open(ctx context.Context, d oci.Descriptor) (io.ReadCloser, error) {
-	doc, err := b.Document(ctx, d)
-	return io.NopCloser(bytes.NewReader(doc.Bytes)), err
+	return u.Document(ctx, oci.Descriptor{Digest: d})
 }
 
 // Referrers implements inspect.Place: nothing refers to what is not published.
-func (b unpublished) Referrers(context.Context, digest.Digest) ([]oci.Descriptor, error) {
+func (unpublished) Referrers(context.Context, digest.Digest) ([]oci.Descriptor, error) {
 	return nil, nil
 }

@@ -12,8 +12,9 @@ import (
 )
 
 // koFile is what a .ko.yaml can say, in the keys of ko 0.18 (pkg/build.Config and
-// pkg/commands/options). ko's own types would bring a registry client and much of
-// cosign into the program for these few lines.
+// pkg/commands/options). To import ko's own types for these few lines would double
+// the size and the start-up time of the program: its package for them brings a
+// builder and much of cosign along.
 type koFile struct {
 	Builds         []koBuild `yaml:"builds"`
 	DefaultFlags   words     `yaml:"defaultFlags"`

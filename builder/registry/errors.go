@@ -80,7 +80,7 @@ func transient(err error) bool {
 	var answer *transport.Error
 	var dns *net.DNSError
 	switch {
-	case is[*diag.Error](err), is[credentials](err), is[source](err), errors.Is(err, digest.ErrMismatch), errors.Is(err, fs.ErrNotExist):
+	case is[*diag.Error](err), is[credentials](err), is[source](err), errors.Is(err, digest.ErrMismatch):
 		return false
 	case errors.As(err, &answer):
 		return transientStatus(answer)
@@ -130,8 +130,6 @@ func (r *Repository) explain(ctx context.Context, a access, what string, err err
 		return &e
 	case errors.Is(err, digest.ErrMismatch):
 		return diag.Failedf("%s: %w", what, err).WithHint("the registry, or something between, does not tell the truth")
-	case errors.Is(err, fs.ErrNotExist):
-		return diag.Unavailablef("%s: %w", what, err)
 	case is[credentials](err):
 		return diag.Usagef("%s: credentials cannot be read: %w", what, err).WithHint("mend the Docker or Podman configuration, or its credential helper")
 	case errors.As(err, &answer):
@@ -172,9 +170,9 @@ func (r *Repository) refusal(a access, what string, answer *transport.Error) err
 	case code == http.StatusForbidden:
 		return diag.Unavailablef("%s: not allowed: %s", what, said).WithHint("%s", log)
 	case code == http.StatusNotFound && has(answer, transport.NameUnknownErrorCode):
-		return diag.Unavailablef("%s: %w: there is no such repository (%s)", what, fs.ErrNotExist, said).WithHint("check the name; some registries want a repository to be made first, and hide one that you may not see")
+		return absent("%s: there is no such repository: %s", what, said).WithHint("check the name; some registries want a repository to be made first, and hide one that you may not see")
 	case code == http.StatusNotFound:
-		return diag.Unavailablef("%s: %w (%s)", what, fs.ErrNotExist, said)
+		return absent("%s: not there: %s", what, said)
 	case code == http.StatusMethodNotAllowed && a == writing:
 		return diag.Unavailablef("%s: the registry takes nothing: %s", what, said).WithHint("it is read-only, for good or for maintenance")
 	case code == http.StatusInsufficientStorage:
@@ -189,6 +187,14 @@ func (r *Repository) refusal(a access, what string, answer *transport.Error) err
 		return diag.Unavailablef("%s: %s", what, said).WithHint("the registry has a fault of its own; try again later")
 	}
 	return diag.Unavailablef("%s: %s", what, said)
+}
+
+// absent returns an error that wraps fs.ErrNotExist, whose own words are about
+// files.
+func absent(format string, args ...any) *diag.Error {
+	e := diag.Unavailablef(format, args...)
+	e.Err = fs.ErrNotExist
+	return e
 }
 
 func has(e *transport.Error, code transport.ErrorCode) bool {

@@ -45,7 +45,7 @@ func TestRefusalsSayWhatToDo(t *testing.T) {
 		{"fault of its own", "PATCH", 500, "UNKNOWN", upload, "got 500", "full disk", int(hasty.tries)},
 		{"manifest refused", "PUT", 400, "MANIFEST_INVALID", document, "MANIFEST_INVALID as the test wants", "", 1},
 		{"no repository", "GET", 404, "NAME_UNKNOWN", read, "no such repository", "check the name", 1},
-		{"no tag", "GET", 404, "MANIFEST_UNKNOWN", read, "does not exist", "", 1},
+		{"no tag", "GET", 404, "MANIFEST_UNKNOWN", read, "not there", "", 1},
 		{"busy", "GET", 429, "TOOMANYREQUESTS", read, "too many requests", "later", int(hasty.tries)},
 		{"gateway", "GET", 502, "", read, "got 502", "later", int(hasty.tries)},
 	}

@@ -28,6 +28,22 @@ type Program struct {
 	Up        int // whose program it is: 0 for the image's spec, 1 for the one that it extends, and so on
 }
 
+// Programs returns all Go programs of a lock, of whatever variant, on all its
+// platforms.
+func Programs(lock *specs.Lock) []Program {
+	var list []Program
+	up := 0
+	for l := lock; l != nil; l, up = l.Extends, up+1 {
+		for _, prog := range l.Spec.Programs() {
+			locked, _ := l.Go.Program(prog.Package)
+			for _, section := range lock.Platforms {
+				list = append(list, Program{prog, locked, l.Go.Toolchain, section.Platform, up})
+			}
+		}
+	}
+	return list
+}
+
 // Binary is a compiled program.
 type Binary struct {
 	SHA256  digest.Digest

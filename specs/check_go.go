@@ -78,9 +78,9 @@ func isGoVersion(s string) bool {
 	return ok && len(s) <= 128 && strings.Count(rest, ".") >= 2 && only(rest, lower+upper+digits+".-+") && only(rest[:1], digits)
 }
 
-// isToolchain holds the name of a Go release: go1.26.8, go1.27.0. A toolchain
+// IsToolchain reports whether s is the name of a Go release: go1.26.8, go1.27.0. A toolchain
 // that somebody built or patched has a name of another form.
-func isToolchain(s string) bool {
+func IsToolchain(s string) bool {
 	rest, ok := strings.CutPrefix(s, "go1.")
 	for part := range strings.SplitSeq(rest, ".") {
 		ok = ok && isNumber(part, 999)
@@ -96,7 +96,7 @@ func (c lockChecker) programs() {
 	if l.Go == nil {
 		return
 	}
-	c.want(isToolchain(l.Go.Toolchain), "go.toolchain", "toolchain is %s, want a Go release such as go1.26.8", quoted(l.Go.Toolchain))
+	c.want(IsToolchain(l.Go.Toolchain), "go.toolchain", "toolchain is %s, want a Go release such as go1.26.8", quoted(l.Go.Toolchain))
 	var have []string
 	for i, p := range l.Go.Programs {
 		c.lockedProgram(fmt.Sprintf("go.programs[%d]", i), p)

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/basal-project/basal/internal/canonjson"
+	"github.com/basal-project/basal/internal/digest"
 )
 
 // Canonical returns the spec's canonical parsed form, whose digest tells whether
@@ -137,6 +138,23 @@ func (s *Spec) InputFiles() []string {
 	}
 	slices.Sort(list)
 	return slices.Compact(list)
+}
+
+// InputDigests returns the digests that the spec asks of a file that it names.
+func (s *Spec) InputDigests(path string) []digest.Digest {
+	var list []digest.Digest
+	add := func(files []File) {
+		for _, f := range files {
+			if f.Source == path && !f.Digest.IsZero() {
+				list = append(list, f.Digest)
+			}
+		}
+	}
+	add(s.Files)
+	for _, v := range slices.Sorted(maps.Keys(s.Variants)) {
+		add(s.Variants[v].Files)
+	}
+	return list
 }
 
 // LockedPackages returns the packages that a platform's section of the lock

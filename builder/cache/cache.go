@@ -164,6 +164,21 @@ func (c *Cache) Has(d digest.Digest, size int64) bool {
 	return false
 }
 
+// Size returns the size in bytes of the file that d names, fs.ErrNotExist when
+// there is none. Its bytes are not looked at.
+func (c *Cache) Size(d digest.Digest) (int64, error) {
+	f, err := c.open(blobs + "/" + d.Hex())
+	if err != nil {
+		return 0, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return 0, err
+	}
+	return info.Size(), nil
+}
+
 // Drop removes what d names, for a caller that found it damaged. It is no error
 // when there is nothing, or when the directory is read-only.
 func (c *Cache) Drop(d digest.Digest) {
@@ -287,4 +302,19 @@ func (c *Cache) Tidy() {
 		c.main.Remove(dir) // fails when there is something in it
 	}
 	os.Remove(c.dir)
+}
+
+// Folder returns the path of a folder of the cache, for what only programs that
+// want plain files can use; it is made if need be. When the cache cannot be
+// written, it is a private one that Close removes. Nothing in it is checked.
+func (c *Cache) Folder(name string) (string, error) {
+	t, err := c.create() // decides where things are written
+	if err != nil {
+		return "", err
+	}
+	defer t.discard()
+	if err := t.root.MkdirAll(name, 0o755); err != nil {
+		return "", err
+	}
+	return filepath.Join(t.root.Name(), name), nil
 }

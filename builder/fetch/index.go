@@ -51,7 +51,7 @@ func (c *Client) Index(ctx context.Context, ix Index, rel *Release) (digest.Dige
 		places = slices.DeleteFunc(places, func(p place) bool { return p == rel.place })
 		places = slices.Insert(places, 0, rel.place)
 	}
-	w := want{ix.SHA256, ix.SHA512, ix.Size}
+	w := want{sha256: ix.SHA256, sha512: ix.SHA512, size: ix.Size}
 	d, err := c.identify(ctx, name, places, w, func(p place) (digest.Digest, error) {
 		return c.getIndex(ctx, p, name, ix.file(), w)
 	})

@@ -21,9 +21,24 @@ type want struct {
 	sha256 digest.Digest // zero when only sha512 is known
 	sha512 []byte        // nil when unknown
 	size   int64
+	most   int64 // for a file whose size is not known: at most so many bytes; else 0
+}
+
+// limit returns the number of bytes beyond which a file is not what w names.
+func (w want) limit() int64 { return max(w.size, w.most) }
+
+// expected returns the size in bytes, -1 when it is not known.
+func (w want) expected() int64 {
+	if w.most > 0 {
+		return -1
+	}
+	return w.size
 }
 
 func (w want) String() string {
+	if w.most > 0 {
+		return fmt.Sprintf("%s of at most %s", w.sha256, byteCount(w.most))
+	}
 	if w.sha256.IsZero() {
 		return fmt.Sprintf("sha512:%x of %s", w.sha512, byteCount(w.size))
 	}
@@ -51,7 +66,7 @@ func (c *Client) transfer(ctx context.Context, p place, name, url string, w want
 		return digest.Digest{}, local{err}
 	}
 	defer blob.Discard()
-	task := c.opt.Progress.Start(name, w.size)
+	task := c.opt.Progress.Start(name, w.expected())
 	defer func() { task.Done(err) }()
 	t := &transfer{web: c.web, policy: c.patience(p), url: url, want: w, task: task, blob: blob, sum512: sha512.New()}
 	if err := t.policy.retry(ctx, func() error { return t.attempt(ctx) }); err != nil {
@@ -84,13 +99,13 @@ func (t *transfer) attempt(ctx context.Context) error {
 		}
 		from = 0
 	}
-	if from == 0 && a.ContentLength >= 0 && a.ContentLength != t.want.size {
+	if n := a.ContentLength; from == 0 && n >= 0 && (n > t.want.limit() || t.want.most == 0 && n != t.want.size) {
 		return mismatch(t.want, a.html(), a.ContentLength, "")
 	}
 	t.validator = validator(a.Header)
 	t.pieced = from > 0
-	if _, err := io.Copy(t, io.LimitReader(a, t.want.size+1-from)); err != nil {
-		return fmt.Errorf("cut off after %s of %s: %w", byteCount(t.blob.Size()), byteCount(t.want.size), err)
+	if _, err := io.Copy(t, io.LimitReader(a, t.want.limit()+1-from)); err != nil {
+		return fmt.Errorf("cut off after %s of %s: %w", byteCount(t.blob.Size()), byteCount(t.want.limit()), err)
 	}
 	return t.verify(a.html())
 }
@@ -118,8 +133,8 @@ func (t *transfer) verify(html bool) error {
 	switch {
 	case n < t.want.size:
 		return fmt.Errorf("cut off after %s of %s", byteCount(n), byteCount(t.want.size))
-	case n > t.want.size:
-		found = "more than " + byteCount(t.want.size)
+	case n > t.want.limit():
+		found = "more than " + byteCount(t.want.limit())
 	case !t.want.sha256.IsZero() && t.blob.Digest() != t.want.sha256:
 		found = t.blob.Digest().String()
 	case t.want.sha512 != nil && !bytes.Equal(t.sum512.Sum(nil), t.want.sha512):

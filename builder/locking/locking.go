@@ -37,6 +37,7 @@ type Request struct {
 	Bases     Bases                               // finds what the spec's from names; nil when no spec has one
 	Scratch   func() (builder.ScratchFile, error) // where the layers of a base are unpacked
 	Note      func(text string)                   // is told what a person should know; nil for nobody
+	Programs  Programs                            // what is asked about Go programs; nil when there are none
 	Now       time.Time
 
 	// AllowExpiredUnsafe accepts an InRelease file whose Valid-Until, or whose
@@ -128,7 +129,10 @@ func Make(ctx context.Context, client *fetch.Client, req Request) (*specs.Lock, 
 		Spec:    *req.Spec,
 		Extends: req.Parent,
 	}
-	if lock.Inputs, err = m.inputs(); err != nil {
+	if lock.Inputs, err = m.inputs(ctx); err != nil {
+		return nil, err
+	}
+	if lock.Go, err = m.programs(ctx); err != nil {
 		return nil, err
 	}
 	if err := m.findBase(ctx); err != nil {

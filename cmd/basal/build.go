@@ -27,6 +27,7 @@ type buildFlags struct {
 	variants  []string
 	noCache   bool
 	locked    bool
+	clean     bool
 	json      bool
 }
 
@@ -55,6 +56,7 @@ Standard output has a line for each variant: the index digest and the tag.`,
 	cmd.Flags().StringSliceVar(&f.variants, "variant", nil, "build only this `variant`; may be repeated")
 	cmd.Flags().BoolVar(&f.noCache, "no-cache", false, "make every layer anew and remember none; inputs still come from the cache")
 	cmd.Flags().BoolVar(&f.locked, "locked", true, "fail when the lock is not current; there is no other way to build")
+	cleanSourceFlag(cmd, &f.clean)
 	asJSON(cmd, &f.json)
 	return cmd
 }
@@ -75,6 +77,7 @@ func runBuild(cmd *cobra.Command, arg string, f buildFlags) error {
 		return err
 	}
 	defer in.close(cmd)
+	in.programs.CleanSource = f.clean
 	opt := builder.Options{Platforms: platforms, Variants: f.variants, Scratch: scratch}
 	result, err := in.build(cmd.Context(), opt, f.noCache, func(r *builder.Result, blobs layout.Blobs) error {
 		return writeLayout(f.output, r, blobs)
@@ -97,7 +100,9 @@ func (in *input) build(ctx context.Context, opt builder.Options, noCache bool, u
 	}
 	private := layers.NewPrivate(opt.Scratch)
 	defer private.Close()
-	opt.Layers = private
+	tool := in.compiler(false)
+	defer tool.Close()
+	opt.Layers, opt.Compiler = private, tool
 	result, err := builder.Build(ctx, in.lock, in, opt)
 	if err != nil {
 		return nil, err
@@ -110,7 +115,9 @@ var errDamaged = errors.New("a layer in the cache is damaged")
 
 func (in *input) buildCached(ctx context.Context, opt builder.Options, use func(*builder.Result, layout.Blobs) error) (*builder.Result, error) {
 	cached := layers.Cached{Cache: in.cache}
-	opt.Layers = cached
+	tool := in.compiler(true)
+	defer tool.Close()
+	opt.Layers, opt.Compiler = cached, tool
 	result, err := builder.Build(ctx, in.lock, in, opt)
 	if err != nil {
 		return nil, err

@@ -65,7 +65,9 @@ signed that; or the part of the spec, or the rule, that made it.`,
 				return err
 			}
 			defer in.close(cmd)
-			opt := builder.Options{Scratch: scratch, Variants: []string{variant}}
+			tool := in.compiler(true)
+			defer tool.Close()
+			opt := builder.Options{Compiler: tool, Scratch: scratch, Variants: []string{variant}}
 			if platform != "" {
 				if opt.Platforms, err = parsePlatforms([]string{platform}); err != nil {
 					return err

@@ -1,8 +1,11 @@
 package main
 
 import (
+	"errors"
+
 	"github.com/spf13/cobra"
 
+	"github.com/basal-project/basal/builder"
 	"github.com/basal-project/basal/specs"
 )
 
@@ -19,7 +22,7 @@ func newFetch() *cobra.Command {
 		Short: "Fetch every input of an image, for building offline",
 		Long: `Fetch brings every byte that the lock names into the cache and, with -o, into a
 folder that can be carried to a machine without a network: the packages, the
-local files and the base image. With --proof it also brings the InRelease and Packages files that
+local files, the base image and the modules of Go programs. With --proof it also brings the InRelease and Packages files that
 basal lock --verify goes by.`,
 		Example: `  basal fetch static -o inputs
   basal build static --inputs inputs --offline -o out/static
@@ -35,10 +38,15 @@ basal lock --verify goes by.`,
 			if proof {
 				artifacts = append(artifacts, proofArtifacts(in.lock)...)
 			}
+			programs, tool := builder.Programs(in.lock), in.compiler(true)
+			defer tool.Close()
 			if output == "" {
-				return in.All(cmd.Context(), artifacts, downloads)
+				return errors.Join(in.All(cmd.Context(), artifacts, downloads), tool.Fetch(cmd.Context(), programs))
 			}
-			return in.Export(cmd.Context(), artifacts, output, downloads)
+			if err := in.Export(cmd.Context(), artifacts, output, downloads); err != nil {
+				return err
+			}
+			return tool.Export(cmd.Context(), programs, output)
 		},
 	}
 	f.add(cmd)

@@ -151,23 +151,46 @@ func (f imageFolder) parent(spec *specs.Spec) (imageFolder, error) {
 	return imageFolder{}, diag.Usagef("%s: extends %s: no %s in %s", f.file(specName), ref, specName, dir)
 }
 
+// folders are the folders of a spec and of everything that it extends.
+type folders []imageFolder
+
 // folders returns the folder f of spec, and those of everything that it extends.
 // A lock holds all of its parents' locks, so a build can do without a parent's
-// folder: nil stands for the first that is not to be had, and ends the list.
-func (f imageFolder) folders(spec *specs.Spec) []fs.FS {
-	all := []fs.FS{f.files}
+// folder: one without files stands for the first that is not to be had, and ends
+// the list.
+func (f imageFolder) folders(spec *specs.Spec) folders {
+	all := folders{f}
 	const most = 8 // the depth that a lock may have
 	for spec.Extends != "" && len(all) <= most {
 		parent, err := f.parent(spec)
 		if err != nil {
-			return append(all, nil)
+			return append(all, imageFolder{})
 		}
-		f, all = parent, append(all, parent.files)
+		f, all = parent, append(all, parent)
 		if spec, err = f.spec(); err != nil {
-			return append(all, nil)
+			return append(all, imageFolder{})
 		}
 	}
 	return all
+}
+
+// files returns what the specs may name; nil for a folder that is not to be had.
+func (all folders) files() []fs.FS {
+	var list []fs.FS
+	for _, f := range all {
+		list = append(list, f.files)
+	}
+	return list
+}
+
+// dirs returns the paths of the folders; "" for one that is not to be had, or
+// part of this program.
+func (all folders) dirs() []string {
+	var list []string
+	for _, f := range all {
+		list = append(list, f.dir)
+	}
+	return list
 }
 
 // maxDocument bounds image.yaml and lock.json, in bytes; specs has narrower

@@ -118,6 +118,9 @@ func runLock(cmd *cobra.Command, arg string, f lockFlags) error {
 			return err
 		}
 	}
+	tool := src.compiler(true)
+	defer tool.Close()
+	req.Programs = tool
 	lock, err := locking.Make(cmd.Context(), src.Client, req)
 	if err != nil {
 		return err

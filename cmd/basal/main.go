@@ -79,7 +79,7 @@ evaluated (network, registry), 4 digests diverge.`,
 	root.SetHelpCommand(newHelp())
 	root.AddCommand(
 		newLock(), newBuild(), newFetch(), newPush(), newPull(), newCopy(),
-		newList(), newNew(), newInspect(), newDiff(), newExplain(), newFormat(), newVersion(), newMan(), newCompletion(),
+		newList(), newNew(), newInspect(), newDiff(), newExplain(), newFormat(), newVersion(), newMan(), newCompletion(), newGoHelper(),
 	)
 	return root
 }

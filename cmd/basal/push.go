@@ -23,6 +23,7 @@ type pushFlags struct {
 	platforms []string
 	variants  []string
 	noCache   bool
+	clean     bool
 	json      bool
 }
 
@@ -50,6 +51,7 @@ Standard output has a line for each variant: the index digest and the tag.`,
 	cmd.Flags().StringSliceVar(&f.platforms, "platform", nil, "build only this `platform`, e.g. linux/arm64; may be repeated")
 	cmd.Flags().StringSliceVar(&f.variants, "variant", nil, "build only this `variant`; may be repeated")
 	cmd.Flags().BoolVar(&f.noCache, "no-cache", false, "make every layer anew and remember none; inputs still come from the cache")
+	cleanSourceFlag(cmd, &f.clean)
 	asJSON(cmd, &f.json)
 	return cmd
 }
@@ -74,6 +76,7 @@ func runPush(cmd *cobra.Command, arg, to string, f pushFlags) error {
 		return err
 	}
 	defer in.close(cmd)
+	in.programs.CleanSource = f.clean
 	repository := registryClient(f.insecure, in.progress.saying("pushed")).Repository(ref)
 	if base := rootOf(in.lock).Base; base != nil {
 		repository.MountFrom(base.Repository)
@@ -97,8 +100,8 @@ func runPush(cmd *cobra.Command, arg, to string, f pushFlags) error {
 
 // pushLayout pushes what basal build wrote, and the evidence that is with it.
 func pushLayout(cmd *cobra.Command, arg string, ref registry.Reference, f pushFlags) error {
-	if len(f.platforms)+len(f.variants) > 0 || f.noCache {
-		return diag.Usagef("--platform, --variant and --no-cache are for building, and %s is built", arg).
+	if len(f.platforms)+len(f.variants) > 0 || f.noCache || f.clean {
+		return diag.Usagef("--platform, --variant, --no-cache and --clean-source are for building, and %s is built", arg).
 			WithHint("basal copy oci:PATH:TAG REF moves one image of a layout")
 	}
 	show, err := newProgress(f.progress, cmd.ErrOrStderr())

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -10,6 +9,7 @@ import (
 
 	"github.com/basal-project/basal/builder/cache"
 	"github.com/basal-project/basal/builder/fetch"
+	"github.com/basal-project/basal/builder/gobuild"
 	"github.com/basal-project/basal/internal/diag"
 )
 
@@ -41,16 +41,17 @@ type source struct {
 	cache    *cache.Cache
 	bases    *bases
 	progress progress
+	programs gobuild.Options // without a cache
 }
 
 // open makes the client. local are the folders of the specs in use.
-func (f *sourceFlags) open(cmd *cobra.Command, local []fs.FS) (*source, error) {
+func (f *sourceFlags) open(cmd *cobra.Command, local folders) (*source, error) {
 	mirrors, err := f.findMirrors()
 	if err != nil {
 		return nil, err
 	}
 	opt := fetch.Options{
-		Local:     local,
+		Local:     local.files(),
 		Mirrors:   mirrors,
 		Snapshot:  fetch.SnapshotService,
 		Offline:   f.offline,
@@ -71,6 +72,7 @@ func (f *sourceFlags) open(cmd *cobra.Command, local []fs.FS) (*source, error) {
 		return nil, err
 	}
 	s := &source{cache: opt.Cache}
+	s.programs = gobuild.Options{Folders: local.dirs(), Inputs: f.inputs, Offline: f.offline, Helper: []string{os.Args[0], goHelper}}
 	if s.progress, err = newProgress(f.progress, cmd.ErrOrStderr()); err != nil {
 		return nil, err
 	}

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"path"
 	"reflect"
 	"strings"
 
@@ -38,15 +39,16 @@ func generate(folder string) ([]byte, error) {
 		ExpandedStruct: true,
 		Mapper:         unions,
 	}
-	// Comments are found by folder, so the names are put right afterwards.
-	if err := r.AddGoComments("x", folder, jsonschema.WithFullComment()); err != nil {
+	// Comments are found by folder, those below it included, so the names are put
+	// right afterwards.
+	const place = "x"
+	if err := r.AddGoComments(place, folder, jsonschema.WithFullComment()); err != nil {
 		return nil, err
 	}
 	comments := map[string]string{}
 	for name, text := range r.CommentMap {
-		short := name[strings.LastIndex(name, "/")+1:]
-		if _, after, ok := strings.Cut(short, "."); ok && !strings.Contains(name, "internal") {
-			comments[module+"."+strings.TrimLeft(after, ".")] = strings.Join(strings.Fields(text), " ")
+		if own, ok := strings.CutPrefix(name, path.Join(place, folder)+"."); ok {
+			comments[module+"."+own] = strings.Join(strings.Fields(text), " ")
 		}
 	}
 	r.CommentMap = comments

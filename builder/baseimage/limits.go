@@ -18,7 +18,7 @@ const (
 	maxDepth   = 256       // directories within each other
 	maxLinks   = 40        // symlinks on the way to an entry: the kernel's limit
 	maxID      = 1<<32 - 2 // of users and groups; -1 has a meaning of its own
-	maxWork    = 1 << 27   // steps over names while layers are laid
+	maxWork    = 1 << 24   // steps over names while layers are laid
 	maxWindow  = 128 << 20 // bytes that a zstd frame may ask for
 
 	// A layer that is larger than bombFloor and over bombRatio times its

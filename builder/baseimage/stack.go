@@ -138,10 +138,12 @@ func (s *Stack) empty(p string) error {
 func (s *Stack) prune(dir *node) {
 	s.work += int64(len(dir.names))
 	for base, n := range dir.names {
-		if s.keep(&n) {
-			dir.names[base] = n
-		} else {
+		was := n.layer
+		switch {
+		case !s.keep(&n):
 			delete(dir.names, base)
+		case n.layer != was:
+			dir.names[base] = n
 		}
 	}
 }

@@ -2,6 +2,7 @@ package layout
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/basal-project/basal/builder/layer"
@@ -99,10 +100,14 @@ func (l *Layout) platform(d oci.Descriptor) (oci.Image, error) {
 	if len(c.RootFS.DiffIDs) != len(m.Layers) {
 		return oci.Image{}, l.fault(m.Config, "has %d diff_ids for the manifest's %d layers", len(c.RootFS.DiffIDs), len(m.Layers))
 	}
+	lines := slices.DeleteFunc(c.History, func(l oci.HistoryLine) bool { return l.EmptyLayer })
 	for i, b := range m.Layers {
 		named := oci.NamedLayer{Layer: layer.Layer{DiffID: c.RootFS.DiffIDs[i], Digest: b.Digest, Size: b.Size}}
-		if len(c.History) == len(m.Layers) {
-			named.Name = strings.TrimPrefix(c.History[i].CreatedBy, "basal: ")
+		if t := oci.LayerType(b.MediaType); t != oci.MediaTypeLayer {
+			named.MediaType = t
+		}
+		if len(lines) == len(m.Layers) {
+			named.Name = strings.TrimPrefix(lines[i].CreatedBy, "basal: ")
 		}
 		image.Layers = append(image.Layers, named)
 	}

@@ -36,6 +36,7 @@ import (
 //	registry digest NAME REPO TAG       set $digest
 //	registry retag NAME REPO TAG WHAT   let TAG name WHAT, or the first tag that
 //	                                    begins with TAG if it ends in "-"
+//	registry foreign NAME REPO          publish REPO:1, which another builder made
 //	registry whole NAME REPO            whatever has a tag is complete
 var registryVerbs = map[string]func(*testscript.TestScript, map[string]*testRegistry, []string){
 	"start": startRegistry,
@@ -78,6 +79,7 @@ var registryVerbs = map[string]func(*testscript.TestScript, map[string]*testRegi
 		}
 		ts.Check(repository.Tag(context.Background(), tag, resolve(ts, repository, args[3])))
 	},
+	"foreign": foreignBase,
 	"whole": func(ts *testscript.TestScript, all map[string]*testRegistry, args []string) {
 		ts.Check(registries.Incomplete(context.Background(), all[args[0]].Addr+"/"+args[1]))
 	},

@@ -268,3 +268,28 @@ func complain(w http.ResponseWriter, status int, code string) {
 	w.WriteHeader(status)
 	io.WriteString(w, `{"errors":[{"code":"`+code+`","message":"as the test wants"}]}`)
 }
+
+// However many repositories and purposes, a registry is asked once how it wants
+// to be spoken to.
+func TestOneHandshakePerRegistry(t *testing.T) {
+	s := serve(t, nil, nil)
+	c, ctx := client(Options{}), context.Background()
+	for _, path := range []string{"team/a", "team/b"} {
+		r := s.open(t, c, path)
+		if err := r.Tag(ctx, "v1", manifest(t, path, nil)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := r.Resolve(ctx, "v1"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	n := 0
+	for _, request := range s.requests {
+		if request == "GET /v2/" {
+			n++
+		}
+	}
+	if n != 1 {
+		t.Errorf("%d handshakes, want 1: %q", n, s.requests)
+	}
+}

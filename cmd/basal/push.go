@@ -64,7 +64,7 @@ func runPush(cmd *cobra.Command, arg, to string, f pushFlags) error {
 	if !ref.Digest().IsZero() {
 		return diag.Usagef("%s: what is pushed has a digest of its own", to).WithHint("leave out @%s", ref.Digest())
 	}
-	if strings.HasPrefix(arg, layoutPrefix) || strings.HasSuffix(arg, ".tar") || isLayout(arg) {
+	if argumentKindOf(arg) == argLayout {
 		return pushLayout(cmd, arg, ref, f)
 	}
 	platforms, err := parsePlatforms(f.platforms)

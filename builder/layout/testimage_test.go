@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"sync/atomic"
 	"testing"
 
 	"github.com/basal-project/basal/builder/layer"
@@ -17,7 +18,7 @@ import (
 // memory is Blobs from a map. Its readers count how many are open.
 type memory struct {
 	blobs map[digest.Digest][]byte
-	open  int
+	open  atomic.Int64
 }
 
 func (m *memory) Open(d digest.Digest, size int64) (io.ReadCloser, error) {
@@ -25,7 +26,7 @@ func (m *memory) Open(d digest.Digest, size int64) (io.ReadCloser, error) {
 	if !ok {
 		return nil, fmt.Errorf("layer cache: %w", fs.ErrNotExist)
 	}
-	m.open++
+	m.open.Add(1)
 	return &counted{bytes.NewReader(b), m}, nil
 }
 
@@ -35,7 +36,7 @@ type counted struct {
 }
 
 func (c *counted) Close() error {
-	c.m.open--
+	c.m.open.Add(-1)
 	return nil
 }
 

@@ -96,8 +96,8 @@ func TestWriteDirectoryGolden(t *testing.T) {
 		}
 	}
 	equalSnapshots(t, got, want)
-	if blobs.open != 0 {
-		t.Errorf("%d blobs were left open", blobs.open)
+	if n := blobs.open.Load(); n != 0 {
+		t.Errorf("%d blobs were left open", n)
 	}
 }
 
@@ -179,7 +179,7 @@ func (f failing) Open(d digest.Digest, size int64) (io.ReadCloser, error) {
 	if err != nil {
 		return nil, err
 	}
-	f.open++
+	f.open.Add(1)
 	return &counted{r, f.memory}, nil
 }
 
@@ -218,8 +218,8 @@ func TestFailedWriteChangesNothing(t *testing.T) {
 					t.Errorf("%s, %s: got %v, want %v", name, target, err, c.want)
 				}
 				equalSnapshots(t, snapshot(t, dir), before)
-				if blobs.open != 0 {
-					t.Fatalf("%s, %s: %d blobs were left open", name, target, blobs.open)
+				if n := blobs.open.Load(); n != 0 {
+					t.Fatalf("%s, %s: %d blobs were left open", name, target, n)
 				}
 			}
 		}

@@ -13,10 +13,7 @@ import (
 )
 
 // built is what a build made, as a transfer.Reader: documents that are in memory,
-// and layers in the store that they were made in.
-//
-// Layers of a published base will not be in that store. Open is where they are
-// then to be looked for second, in the repository of the base.
+// and layers in the store that they were made in, or that has those of the base.
 type built struct {
 	documents map[digest.Digest]oci.Document // indexes, manifests and configs
 	layers    layout.Blobs

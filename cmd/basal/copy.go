@@ -97,7 +97,11 @@ func (f copyFlags) copy(cmd *cobra.Command, from, to place) error {
 	var report transfer.Report
 	if where == "" {
 		where = to.ref.Repository()
-		report, err = transfer.Move(cmd.Context(), o, target.Repository(to.ref), o.roots, opt)
+		repository := target.Repository(to.ref)
+		if from.path == "" {
+			repository.MountFrom(from.ref.Repository()) // which another registry knows nothing of
+		}
+		report, err = transfer.Move(cmd.Context(), o, repository, o.roots, opt)
 	} else {
 		if from.path == "" {
 			o.tagForLayout()

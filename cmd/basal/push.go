@@ -3,7 +3,7 @@ package main
 import (
 	"cmp"
 	"encoding/json"
-	"strings"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -64,7 +64,7 @@ func runPush(cmd *cobra.Command, arg, to string, f pushFlags) error {
 	if !ref.Digest().IsZero() {
 		return diag.Usagef("%s: what is pushed has a digest of its own", to).WithHint("leave out @%s", ref.Digest())
 	}
-	if argumentKindOf(arg) == argLayout {
+	if !namesImage(arg) {
 		return pushLayout(cmd, arg, ref, f)
 	}
 	platforms, err := parsePlatforms(f.platforms)
@@ -102,14 +102,22 @@ func runPush(cmd *cobra.Command, arg, to string, f pushFlags) error {
 func pushLayout(cmd *cobra.Command, arg string, ref registry.Reference, f pushFlags) error {
 	if len(f.platforms)+len(f.variants) > 0 || f.noCache || f.clean {
 		return diag.Usagef("--platform, --variant, --no-cache and --clean-source are for building, and %s is built", arg).
-			WithHint("basal copy oci:PATH:TAG REF moves one image of a layout")
+			WithHint("oci:PATH:TAG is one image of a layout")
+	}
+	from, err := parsePlace(registryClient(f.insecure, nil), arg)
+	if err != nil {
+		return err
+	}
+	if from.path == "" {
+		return diag.Usagef("%s is a reference to a registry, and basal push wants an image, a layout or an archive", arg).
+			WithHint("basal copy copies from one registry to another")
 	}
 	show, err := newProgress(f.progress, cmd.ErrOrStderr())
 	if err != nil {
 		return err
 	}
 	defer show.close()
-	l, err := layout.Open(strings.TrimPrefix(arg, layoutPrefix))
+	l, err := layout.Open(from.path)
 	if err != nil {
 		return err
 	}
@@ -118,8 +126,9 @@ func pushLayout(cmd *cobra.Command, arg string, ref registry.Reference, f pushFl
 	if err != nil {
 		return err
 	}
+	images = slices.DeleteFunc(images, func(i layout.Image) bool { return from.tag != "" && i.Tag != from.tag })
 	if len(images) == 0 {
-		return diag.Usagef("%s has no tagged image index", arg).WithHint("basal copy moves any image, with the tags that it has")
+		return diag.Usagef("%s has no such image index", arg).WithHint("basal copy moves any image, with the tags that it has")
 	}
 	roots, err := pushRoots(images, ref.Tag())
 	if err != nil {

@@ -91,11 +91,11 @@ func (t *Tool) readable(s, dir string) string {
 	return strings.Join(lines, "\n")
 }
 
-// indent puts a message of several lines below the one that introduces it.
+// indent puts a message behind a colon, or below it when it has several lines.
 func indent(err error) string {
 	s := err.Error()
 	if !strings.Contains(s, "\n") {
-		return s
+		return " " + s
 	}
 	return "\n  " + strings.ReplaceAll(s, "\n", "\n  ")
 }

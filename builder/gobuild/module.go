@@ -121,7 +121,7 @@ func parseModFile(name string) (*modfile.File, error) {
 	if err != nil {
 		return nil, withoutPath(err)
 	}
-	return modfile.ParseLax("go.mod", b, nil)
+	return modfile.Parse("go.mod", b, nil)
 }
 
 // replacement returns the first replace directive that is so.

@@ -181,16 +181,17 @@ func saveLock(cmd *cobra.Command, folder imageFolder, before, after *specs.Lock,
 			return err
 		}
 	}
-	changes, base := locking.Changes(before, after), locking.BaseChange(before, after)
+	changes, base, modules := locking.Changes(before, after), locking.BaseChange(before, after), locking.ModuleChanges(before, after)
 	if f.json {
 		err = printJSON(cmd, struct {
-			Lock    string           `json:"lock"`
-			Changed bool             `json:"changed"`
-			Base    *locking.Moved   `json:"base,omitempty"`
-			Changes []locking.Change `json:"changes"`
-		}{folder.file(lockName), changed, base, changes})
+			Lock    string                 `json:"lock"`
+			Changed bool                   `json:"changed"`
+			Base    *locking.Moved         `json:"base,omitempty"`
+			Go      []locking.ModuleChange `json:"go,omitempty"`
+			Changes []locking.Change       `json:"changes"`
+		}{folder.file(lockName), changed, base, modules, changes})
 	} else {
-		err = printChanges(cmd.OutOrStdout(), folder.file(lockName), changed, base, changes, len(after.Platforms))
+		err = printChanges(cmd.OutOrStdout(), folder.file(lockName), changed, base, modules, changes, len(after.Platforms))
 	}
 	if err == nil && changed && f.check {
 		return diag.Failedf("%s is not current", folder.file(lockName)).WithHint("run: basal lock %s", folder.place)
@@ -209,7 +210,7 @@ func readable(folder imageFolder, b []byte, f lockFlags) error {
 		WithHint("lock all platforms: basal lock %s", folder.place)
 }
 
-func printChanges(w io.Writer, file string, changed bool, base *locking.Moved, changes []locking.Change, platforms int) error {
+func printChanges(w io.Writer, file string, changed bool, base *locking.Moved, modules []locking.ModuleChange, changes []locking.Change, platforms int) error {
 	file = diag.Printable(file)
 	if !changed {
 		_, err := fmt.Fprintf(w, "%s: unchanged\n", file)
@@ -219,6 +220,9 @@ func printChanges(w io.Writer, file string, changed bool, base *locking.Moved, c
 	fmt.Fprintf(&b, "%s: changed\n", file)
 	if base != nil {
 		b.WriteString("  " + base.String() + "\n")
+	}
+	for _, c := range modules {
+		b.WriteString("  " + c.String() + "\n")
 	}
 	for _, c := range changes {
 		switch {

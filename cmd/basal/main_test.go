@@ -39,6 +39,7 @@ func TestMain(m *testing.M) {
 //	edit FILE OLD NEW   replace a string, which must be there
 //	subst FILE COPY     copy FILE with $VARIABLES filled in
 //	archive VERB …      see archive_test.go
+//	module DIR PATH@V   publish the Go module in DIR at $GOPROXY
 //	registry VERB …     see registry_test.go
 func TestScript(t *testing.T) {
 	testscript.Run(t, testscript.Params{
@@ -54,6 +55,7 @@ func TestScript(t *testing.T) {
 			"subst":    substitute,
 			"archive":  archiveCommand,
 			"registry": registryCommand,
+			"module":   moduleCommand,
 		},
 	})
 }
@@ -78,6 +80,11 @@ func setup(t *testing.T, env *testscript.Env) error {
 	env.Setenv("BASAL_DEBIAN_MIRROR", srv.URL+"/mirror/debian")
 	env.Setenv("NOTHING", srv.URL+"/nothing")
 	env.Setenv("BASAL_SNAPSHOT", srv.URL+"/nothing")
+	env.Setenv("GOCACHE", goCache()) // or each script would compile the standard library
+	env.Setenv("GOMODCACHE", filepath.Join(env.WorkDir, "modules"))
+	env.Setenv("GOFLAGS", "-modcacherw") // so that the script's folder can be removed
+	env.Setenv("GOPROXY", "file://"+filepath.Join(env.WorkDir, "proxy"))
+	env.Setenv("GOSUMDB", "off")
 	env.Setenv("ESC", "a\x1b[31mb") // what a terminal would obey
 	env.Setenv("XDG_CACHE_HOME", filepath.Join(env.WorkDir, "cache"))
 	env.Setenv("HOME", filepath.Join(env.WorkDir, "home"))

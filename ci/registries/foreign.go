@@ -24,6 +24,7 @@ type ForeignFile struct {
 	Mode int64
 	Text string
 	Link string // target, of a symlink
+	Hard string // target, of a hard link
 }
 
 // Foreign publishes an image as docker build and docker buildx leave it: a
@@ -91,6 +92,8 @@ func foreignTar(files []ForeignFile) ([]byte, error) {
 		switch {
 		case f.Link != "":
 			h.Typeflag, h.Linkname = tar.TypeSymlink, f.Link
+		case f.Hard != "":
+			h.Typeflag, h.Linkname = tar.TypeLink, f.Hard
 		case strings.HasSuffix(f.Name, "/"):
 			h.Typeflag = tar.TypeDir
 		}

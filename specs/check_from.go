@@ -39,12 +39,12 @@ func ParseFrom(s string) (From, error) {
 	f := From{Repository: rest}
 	if i := strings.LastIndexByte(rest, ':'); i > strings.LastIndexByte(rest, '/') {
 		f.Repository, f.Tag = rest[:i], rest[i+1:]
-		if !isTag(f.Tag) {
+		if !IsTag(f.Tag) {
 			return From{}, fmt.Errorf("from is %s: %s is no tag, %s", quoted(s), quoted(f.Tag), want)
 		}
 	}
 	host, path, ok := strings.Cut(f.Repository, "/")
-	if !ok || !isRegistry(host) || !isRepository(path) {
+	if !ok || !isRegistry(host) || !IsRepository(path) {
 		return From{}, fmt.Errorf("from is %s, %s", quoted(s), want)
 	}
 	if pinned {

@@ -195,19 +195,25 @@ func isRegistry(s string) bool {
 		only(host, lower+upper+digits+".-") && !doubled(host, ".") && !strings.ContainsAny(host[:1]+host[len(host)-1:], ".-")
 }
 
-// isRepository holds the path of a repository: steps of [a-z0-9]+ with ., _, __
-// or dashes between.
-func isRepository(s string) bool {
+// IsRepository reports whether s is the path of a repository, as the OCI
+// distribution specification defines it: steps of [a-z0-9]+ with a dot, one or
+// two underscores, or dashes between, at most 255 characters.
+func IsRepository(s string) bool {
 	for step := range strings.SplitSeq(s, "/") {
-		if !only(step, lower+digits+"._-") || strings.ContainsAny(step[:1]+step[len(step)-1:], "._-") ||
-			strings.Contains(step, "..") || strings.Contains(step, "___") {
+		if !only(step, lower+digits+"._-") || strings.ContainsAny(step[:1]+step[len(step)-1:], "._-") {
 			return false
+		}
+		for between := range strings.FieldsFuncSeq(step, func(r rune) bool { return !strings.ContainsRune("._-", r) }) {
+			if between != "." && between != "_" && between != "__" && strings.Trim(between, "-") != "" {
+				return false
+			}
 		}
 	}
 	return len(s) <= 255
 }
 
-// isTag holds tags: [a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}.
-func isTag(s string) bool {
+// IsTag reports whether s is a tag, as the OCI distribution specification defines
+// it: [a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}.
+func IsTag(s string) bool {
 	return len(s) <= 128 && only(s, lower+upper+digits+"._-") && only(s[:1], lower+upper+digits+"_")
 }

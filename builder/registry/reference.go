@@ -3,13 +3,13 @@ package registry
 import (
 	"net"
 	"net/netip"
-	"regexp"
 	"strings"
 
 	"github.com/google/go-containerregistry/pkg/name"
 
 	"github.com/basal-project/basal/internal/diag"
 	"github.com/basal-project/basal/internal/digest"
+	"github.com/basal-project/basal/specs"
 )
 
 // Reference names a repository, and a tag or a digest in it or both. The zero
@@ -41,15 +41,6 @@ func (r Reference) String() string {
 	return s
 }
 
-// The grammar of the distribution specification 1.1, "Pulling manifests".
-var (
-	pathGrammar = regexp.MustCompile(`^[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*$`)
-	tagGrammar  = regexp.MustCompile(`^[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}$`)
-)
-
-// maxPath is the most characters that a repository's name may have.
-const maxPath = 255
-
 // Parse reads HOST[:PORT]/PATH[:TAG][@DIGEST]. The host is never left to a
 // default, so that nothing is published where nobody meant it to be. The error
 // has exit code 2 and a hint.
@@ -68,7 +59,7 @@ func (c *Client) Parse(s string) (Reference, error) {
 	}
 	if i := strings.LastIndexByte(base, ':'); i > strings.LastIndexByte(base, '/') {
 		base, ref.tag = base[:i], base[i+1:]
-		if !tagGrammar.MatchString(ref.tag) {
+		if !specs.IsTag(ref.tag) {
 			return Reference{}, diag.Usagef("reference %q: %q cannot be a tag", s, ref.tag).
 				WithHint("a tag has at most 128 letters, digits, dots, dashes and underscores, and begins with none of the first two marks")
 		}
@@ -78,7 +69,7 @@ func (c *Client) Parse(s string) (Reference, error) {
 		return Reference{}, diag.Usagef("reference %q names no registry, want HOST/PATH", s).
 			WithHint("the registry is never guessed: on Docker Hub, write docker.io/%s", hubPath(base))
 	}
-	if len(path) > maxPath || !pathGrammar.MatchString(path) {
+	if !specs.IsRepository(path) {
 		return Reference{}, diag.Usagef("reference %q: %q cannot be a repository", s, path).
 			WithHint("a repository is lower-case letters and digits, with single dots, underscores, dashes and slashes between them")
 	}

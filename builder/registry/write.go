@@ -15,6 +15,7 @@ import (
 	"github.com/basal-project/basal/builder/oci"
 	"github.com/basal-project/basal/internal/diag"
 	"github.com/basal-project/basal/internal/digest"
+	"github.com/basal-project/basal/specs"
 )
 
 // MountFrom lets blobs be taken over from another repository of the same
@@ -99,7 +100,7 @@ func (r *Repository) Tag(ctx context.Context, tag string, doc oci.Document) erro
 }
 
 func checkTag(tag string) error {
-	if !tagGrammar.MatchString(tag) {
+	if !specs.IsTag(tag) {
 		return diag.Usagef("%q cannot be a tag", tag)
 	}
 	return nil

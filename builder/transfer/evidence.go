@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 	"io/fs"
-	"regexp"
 	"slices"
+	"strings"
 
 	"golang.org/x/sync/errgroup"
 
@@ -18,19 +18,17 @@ import (
 // signature 2.
 const maxChain = 16
 
-// evidenceTag is a tag that says of what its image is evidence: those of cosign
-// before it used referrers, and those that give each bundle a name of its own.
-var evidenceTag = regexp.MustCompile(`^sha256-([0-9a-f]{64})\.(?:sig|att|sbom|[0-9a-f]{12})$`)
-
-// EvidenceAbout returns the digest that a tag by its name is evidence about, and
-// false when it is a tag of another kind.
-func EvidenceAbout(tag string) (digest.Digest, bool) {
-	m := evidenceTag.FindStringSubmatch(tag)
-	if m == nil {
-		return digest.Digest{}, false
+// EvidenceAbout returns the digest of which a tag says that its image is evidence:
+// sha256-HEX, then .sig, .att or .sbom (cosign before it used referrers), or a
+// dot and 12 digits (a bundle that has a name of its own).
+func EvidenceAbout(tag string) (d digest.Digest, ok bool) {
+	name, kind, _ := strings.Cut(tag, ".")
+	hex, ok := strings.CutPrefix(name, "sha256-")
+	if kind != "sig" && kind != "att" && kind != "sbom" && (len(kind) != 12 || strings.Trim(kind, "0123456789abcdef") != "") {
+		return d, false
 	}
-	d, err := digest.ParseHex(m[1])
-	return d, err == nil
+	d, err := digest.ParseHex(hex)
+	return d, ok && err == nil
 }
 
 // search looks for evidence about the documents of a graph.

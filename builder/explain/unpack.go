@@ -7,15 +7,25 @@ import (
 	"strings"
 
 	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
 )
 
-// unpack returns the uncompressed bytes of a layer: gzip, or a plain tar. What
+// maxWindow bounds what a zstd frame may ask for, in bytes.
+const maxWindow = 128 << 20
+
+// unpack returns the uncompressed bytes of a layer: gzip, zstd, or a plain tar. What
 // unpacks to more than any layer has ends with an error.
 func unpack(r io.Reader, mediaType string) (io.Reader, error) {
 	packed := &counter{r: r}
 	in := bufio.NewReaderSize(packed, 64<<10)
 	head, err := in.Peek(2)
 	switch {
+	case strings.HasSuffix(mediaType, "+zstd"): // of a base
+		z, err := zstd.NewReader(in, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(maxWindow))
+		if err != nil {
+			return nil, err
+		}
+		return &bounded{z, packed, 0}, nil
 	case len(head) == 2 && head[0] == 0x1f && head[1] == 0x8b: // RFC 1952
 		z, err := gzip.NewReader(in)
 		if err != nil {

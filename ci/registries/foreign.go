@@ -75,7 +75,7 @@ func foreignImage(arch string, layers [][]ForeignFile) (v1.Image, error) {
 	}
 	c = c.DeepCopy()
 	c.Architecture, c.OS, c.Created = arch, "linux", v1.Time{Time: time.Unix(1767225600, 0).UTC()}
-	c.DockerVersion, c.Container = "27.0", strings.Repeat("0", 64)
+	c.Container = strings.Repeat("0", 64)
 	c.Config = v1.Config{
 		Hostname: "host", User: "app", Env: []string{"PATH=/bin", "LANG=C"}, Cmd: []string{"serve"}, Entrypoint: []string{"/bin/app"},
 		Healthcheck: &v1.HealthConfig{Test: []string{"CMD", "true"}, Interval: time.Second}, OnBuild: []string{"RUN x"}, Shell: []string{"/bin/sh", "-c"},

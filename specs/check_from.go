@@ -44,7 +44,7 @@ func ParseFrom(s string) (From, error) {
 		}
 	}
 	host, path, ok := strings.Cut(f.Repository, "/")
-	if !ok || !isRegistry(host) || !IsRepository(path) {
+	if !ok || !IsRegistry(host) || !IsRepository(path) {
 		return From{}, fmt.Errorf("from is %s, %s", quoted(s), want)
 	}
 	if pinned {

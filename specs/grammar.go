@@ -170,10 +170,10 @@ func isRemote(source string) bool {
 	return strings.HasPrefix(source, "https://") || strings.HasPrefix(source, "http://")
 }
 
-// isRegistry holds the host of a registry, with a port or without: a name with a
-// dot, an address, or localhost, so that it cannot be taken for a part of a
-// repository's name.
-func isRegistry(s string) bool {
+// IsRegistry reports whether s is the host of a registry, with a port or without:
+// a name with a dot, an address, or localhost, so that it cannot be taken for a
+// part of a repository's name.
+func IsRegistry(s string) bool {
 	host, port, ok := strings.Cut(s, ":")
 	if strings.HasPrefix(s, "[") { // an IPv6 address
 		i := strings.IndexByte(s, ']')

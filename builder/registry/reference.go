@@ -65,9 +65,12 @@ func (c *Client) Parse(s string) (Reference, error) {
 		}
 	}
 	host, path, ok := strings.Cut(base, "/")
-	if !ok || host != "localhost" && !strings.ContainsAny(host, ".:") {
-		return Reference{}, diag.Usagef("reference %q names no registry, want HOST/PATH", s).
-			WithHint("the registry is never guessed: on Docker Hub, write docker.io/%s", hubPath(base))
+	if !ok || !specs.IsRegistry(host) {
+		fault := diag.Usagef("reference %q names no registry, want HOST/PATH", s)
+		if !specs.IsRepository(base) {
+			return Reference{}, fault
+		}
+		return Reference{}, fault.WithHint("the registry is never guessed: on Docker Hub, write docker.io/%s", hubPath(base))
 	}
 	if !specs.IsRepository(path) {
 		return Reference{}, diag.Usagef("reference %q: %q cannot be a repository", s, path).

@@ -68,7 +68,7 @@ func (c *Client) Parse(s string) (Reference, error) {
 	if !ok || !specs.IsRegistry(host) {
 		fault := diag.Usagef("reference %q names no registry, want HOST/PATH", s)
 		if !specs.IsRepository(base) {
-			return Reference{}, fault
+			return Reference{}, fault.WithHint("write HOST[:PORT]/PATH[:TAG], for instance registry.example/team/static:v1")
 		}
 		return Reference{}, fault.WithHint("the registry is never guessed: on Docker Hub, write docker.io/%s", hubPath(base))
 	}

@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
+	"sync"
 )
 
 // refuse writes an error as the OCI distribution spec shapes it.
@@ -19,24 +21,33 @@ func refuse(w http.ResponseWriter, status int, code, message string) {
 	json.NewEncoder(w).Encode(map[string][]fault{"errors": {{code, message}}})
 }
 
-// DeletesMoved is a registry that forgets a manifest when its tag moves to
-// another one, as zot does.
+// DeletesMoved is a registry that forgets a manifest when the last tag that named
+// it moves to another one, even if an index needs the manifest, as zot does.
 func DeletesMoved(next http.Handler) http.Handler {
-	digestOf := func(path string) string {
+	ask := func(method, path string) *httptest.ResponseRecorder {
 		w := httptest.NewRecorder()
-		next.ServeHTTP(w, httptest.NewRequest(http.MethodHead, path, nil))
-		return w.Header().Get("Docker-Content-Digest")
+		next.ServeHTTP(w, httptest.NewRequest(method, path, nil))
+		return w
 	}
+	digestOf := func(path string) string { return ask(http.MethodHead, path).Header().Get("Docker-Content-Digest") }
+	tagged := func(repository, digest string) bool {
+		var list struct{ Tags []string }
+		json.Unmarshal(ask(http.MethodGet, repository+"/tags/list").Body.Bytes(), &list)
+		return slices.ContainsFunc(list.Tags, func(tag string) bool { return digestOf(repository+"/manifests/"+tag) == digest })
+	}
+	var mu sync.Mutex
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		folder, name, found := cutLast(req.URL.Path, "/manifests/")
+		repository, name, found := strings.Cut(req.URL.Path, "/manifests/")
 		if req.Method != http.MethodPut || !found || strings.Contains(name, ":") {
 			next.ServeHTTP(w, req)
 			return
 		}
+		mu.Lock()
+		defer mu.Unlock()
 		before := digestOf(req.URL.Path)
 		next.ServeHTTP(w, req)
-		if after := digestOf(req.URL.Path); before != "" && before != after {
-			next.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodDelete, folder+"/manifests/"+before, nil))
+		if before != "" && !tagged(repository, before) {
+			ask(http.MethodDelete, repository+"/manifests/"+before)
 		}
 	})
 }
@@ -92,12 +103,4 @@ func Busy(nth int) Wrapper {
 // Both wraps with inner first, then with outer.
 func Both(outer, inner Wrapper) Wrapper {
 	return func(next http.Handler) http.Handler { return outer(inner(next)) }
-}
-
-func cutLast(s, sep string) (before, after string, found bool) {
-	i := strings.LastIndex(s, sep)
-	if i < 0 {
-		return s, "", false
-	}
-	return s[:i], s[i+len(sep):], true
 }

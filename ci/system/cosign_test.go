@@ -65,7 +65,7 @@ var signatures = []form{
 	{name: "tag"}, // sha256-….sig
 	{name: "referrer", sign: []string{"--registry-referrers-mode=oci-1-1"}, env: []string{"COSIGN_EXPERIMENTAL=1"},
 		verify: []string{"--experimental-oci11"}},
-	{name: "bundle", sign: []string{"--new-bundle-format"}, verify: []string{"--new-bundle-format"}},
+	{name: "bundle", sign: []string{"--new-bundle-format"}, verify: []string{"--new-bundle-format", "--trusted-root=trusted_root.json"}},
 }
 
 // cosign runs the program in a folder with a key pair.
@@ -78,6 +78,11 @@ func newCosign(t *testing.T) cosign {
 		t.Fatal(err)
 	}
 	c := cosign{file, t.TempDir()}
+	// Bundles are not looked at without one; a key needs nothing that is in it.
+	root := []byte(`{"mediaType":"application/vnd.dev.sigstore.trustedroot+json;version=0.1"}`)
+	if err := os.WriteFile(filepath.Join(c.dir, "trusted_root.json"), root, 0o644); err != nil {
+		t.Fatal(err)
+	}
 	must(t, c.run("generate-key-pair"))
 	return c
 }

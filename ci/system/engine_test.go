@@ -38,6 +38,8 @@ func startEngine(t *testing.T) engine {
 	t.Cleanup(func() {
 		daemon.Process.Signal(syscall.SIGTERM)
 		<-ended
+		// Containers on the host's network leave a mount of it behind, if any ran.
+		syscall.Unmount(e.path("exec/netns/default"), syscall.MNT_DETACH)
 		if err := os.RemoveAll(dir); err != nil {
 			t.Error(err)
 		}

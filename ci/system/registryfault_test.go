@@ -68,6 +68,9 @@ func TestRegistryFull(t *testing.T) {
 			}
 			wantWhole(t, r.Addr+"/static")
 			must(t, exec.Command("mount", "-o", "remount,size=100m", small))
+			// Version 2.8 leaves empty links behind, and then has an inner fault each time
+			// that it is asked for such a blob, until somebody removes them.
+			must(t, exec.Command("find", small, "-name", "link", "-empty", "-delete"))
 			must(t, basal("push", "static", r.Addr+"/static"))
 			wantWhole(t, r.Addr+"/static")
 			testRead(t, r.Addr+"/static:debug", staticIndex(t, "debug"))
@@ -111,7 +114,7 @@ func TestRegistryDeletesMoved(t *testing.T) {
 // TestRegistryBusy: requests that are answered with 429 and Retry-After are made
 // again after that time.
 func TestRegistryBusy(t *testing.T) {
-	r := startRegistry(t, registries.InProcess, registries.Options{Wrap: registries.Busy(5)})
+	r := startRegistry(t, registries.InProcess, registries.Options{Wrap: registries.Busy(10)})
 	spec := writeSpec(t, smallSpec("one"))
 	must(t, basal("lock", spec))
 	must(t, basal("push", spec, r.Addr+"/small"))

@@ -121,6 +121,15 @@ func ratioOf(a, b result, of func(sample) float64) float64 {
 	return median(all)
 }
 
+// differenceOf returns the median of the rounds' differences.
+func differenceOf(a, b result, of func(sample) float64) float64 {
+	var all []float64
+	for i := range a.samples {
+		all = append(all, of(a.samples[i])-of(b.samples[i]))
+	}
+	return median(all)
+}
+
 func median(all []float64) float64 {
 	slices.Sort(all)
 	n := len(all)

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/basal-project/basal/ci/programs"
@@ -29,8 +30,60 @@ files:
   - {path: /data, source: data}
 `
 
-// A registry holds what is published. It is a process of its own: its memory
-// would else count as that of the processes which this program forks.
+// publishing measures what has to do with registries and Go programs, prints it,
+// and says whether all numbers hold.
+func publishing(in *inputs, rounds int) (held bool, err error) {
+	p, err := in.publish()
+	if p != nil {
+		defer p.close()
+	}
+	if err != nil {
+		return false, err
+	}
+	unchanged, err := measure([]command{p.pushUnchanged()}, max(1, rounds/2))
+	if err != nil {
+		return false, err
+	}
+	requests, uploads := p.requests()
+	things, err := in.countStatic()
+	if err != nil {
+		return false, err
+	}
+	basalBuild, goBuild, others, err := p.program(context.Background())
+	if err != nil {
+		return false, err
+	}
+	programs, err := measure(append([]command{basalBuild, goBuild}, others...), max(1, rounds/2))
+	if err != nil {
+		return false, err
+	}
+	push, pull, err := p.large()
+	if err != nil {
+		return false, err
+	}
+	moved, err := measure([]command{push, pull}, max(1, rounds/7))
+	if err != nil {
+		return false, err
+	}
+	fmt.Println()
+	held = table(slices.Concat(unchanged, programs, moved))
+	few := requests <= things && uploads == 0
+	fmt.Printf("\n%s\n  requests %d, asked at most one for each of %d blobs and manifests: %s\n  uploads  %d, asked none: %s\n",
+		unchanged[0].name, requests, things, verdict(requests <= things), uploads, verdict(uploads == 0))
+	over := differenceOf(programs[0], programs[1], cpu)
+	fmt.Printf("%s less %s\n  CPU %.3f s, asked at most %g: %s\n", programs[0].name, programs[1].name, over, maxOverGoBuild, verdict(over <= maxOverGoBuild))
+	return held && few && over <= maxOverGoBuild, nil
+}
+
+// countStatic returns how many blobs and manifests static has: the files of its
+// layout's blobs.
+func (in *inputs) countStatic() (int, error) {
+	files, err := os.ReadDir(in.path("out-static/blobs/sha256"))
+	return len(files), err
+}
+
+// A published is a registry that holds what is measured. It is a process of its own: its memory
+// would otherwise count as that of the processes which this program forks.
 type published struct {
 	in       *inputs
 	registry *registries.Registry

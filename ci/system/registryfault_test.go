@@ -105,7 +105,6 @@ func TestRegistryDeletesMoved(t *testing.T) {
 		spec := writeSpec(t, smallSpec(word))
 		must(t, basal("lock", spec))
 		out := must(t, basal("push", spec, r.Addr+"/small"))
-		wantWhole(t, r.Addr+"/small")
 		digest, _, _ := strings.Cut(out, " ")
 		must(t, basal("pull", r.Addr+"/small@"+digest, "-o", filepath.Join(t.TempDir(), "pulled")))
 	}

@@ -17,7 +17,7 @@ import (
 func (j job) check(b builder.Binary) error {
 	info, err := buildinfo.Read(b.Content.Reader())
 	if err != nil {
-		return fmt.Errorf("Go package %s: the program says nothing of its build: %w", j.Package, err)
+		return diag.Failedf("Go package %s: the program says nothing of its build: %w", j.Package, err)
 	}
 	if fault := j.compare(info); fault != "" {
 		return diag.Usagef("Go package %s: %s", j.Package, fault).WithHint("%s", lockAgain)

@@ -78,7 +78,7 @@ func (in *inspection) qualify(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		return fmt.Errorf("Go package %s: internal error: %w: %s", in.pkg, err, in.t.readable(errText.String(), in.dir))
+		return diag.Failedf("Go package %s: internal error: %w: %s", in.pkg, err, in.t.readable(errText.String(), in.dir))
 	}
 	text := out.String()
 	if fault, ok := strings.CutPrefix(text, faultAnswer); ok {

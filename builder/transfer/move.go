@@ -34,6 +34,7 @@ type move struct {
 
 	mu     sync.Mutex // guards what follows
 	there  map[digest.Digest]bool
+	old    []oci.Document // what moved tags named before
 	report Report
 }
 
@@ -60,8 +61,10 @@ func (m *move) run(ctx context.Context, roots []Root, evidence Finder) error {
 		m.putBlobs,
 		m.putDocuments,
 		m.relist,
+		m.remember,
 		m.setTags,
 		m.settle,
+		m.restore,
 	} {
 		if err := step(ctx); err != nil {
 			return err

@@ -76,6 +76,9 @@ func TestRegistryThatDeletesWhenATagMoves(t *testing.T) {
 	if _, ok := to.docs[victim]; !ok {
 		t.Error("a child that went with the old image was not put back")
 	}
+	if _, ok := to.docs[old.Descriptor.Digest]; !ok {
+		t.Error("the old image, which may be needed by its digest, was not put back")
+	}
 	// One that will not be helped is told of.
 	to.tags["latest"] = old.Descriptor.Digest
 	to.on = func(m *memory, e string) error {

@@ -67,6 +67,8 @@ func testBuildah(t *testing.T, dir, base string) {
 // TestExampleServer does what examples/server/README.md says, and asks the
 // server; then the same program by the Dockerfile beside it.
 func TestExampleServer(t *testing.T) {
+	// The go command's own cache, not an empty one below the tests' XDG_CACHE_HOME.
+	t.Setenv("GOCACHE", strings.TrimSpace(must(t, exec.Command("go", "env", "GOCACHE"))))
 	e := startEngine(t)
 	r := startRegistry(t, registries.InProcess, registries.Options{})
 	spec := filepath.Join(t.TempDir(), "server")

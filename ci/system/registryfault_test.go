@@ -98,13 +98,15 @@ func TestRegistryReadOnly(t *testing.T) {
 }
 
 // TestRegistryDeletesMoved: a registry forgets a manifest when its tag moves, as
-// zot does. What a push announces is there when it ends.
+// zot does. What a push announces is there when it ends, and what older tags and
+// digests lead to is there, too.
 func TestRegistryDeletesMoved(t *testing.T) {
 	r := startRegistry(t, registries.InProcess, registries.Options{Wrap: registries.DeletesMoved})
 	for _, word := range []string{"one", "two", "one"} {
 		spec := writeSpec(t, smallSpec(word))
 		must(t, basal("lock", spec))
 		out := must(t, basal("push", spec, r.Addr+"/small"))
+		wantWhole(t, r.Addr+"/small")
 		digest, _, _ := strings.Cut(out, " ")
 		must(t, basal("pull", r.Addr+"/small@"+digest, "-o", filepath.Join(t.TempDir(), "pulled")))
 	}

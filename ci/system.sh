@@ -29,4 +29,4 @@ if [[ $missing == 1 ]]; then
 	command -v docker > /dev/null || apt-get -o Acquire::Retries=3 -q install -y docker-cli
 fi
 
-exec go test -tags=system -count=1 -timeout=15m "$@" ./ci/system
+exec go test -tags=system -count=1 -timeout=25m "$@" ./ci/system

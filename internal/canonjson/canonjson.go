@@ -9,10 +9,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"slices"
 	"strconv"
-	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
 )
@@ -49,16 +46,15 @@ func Canonicalize(b []byte) ([]byte, error) {
 	if loneSurrogate(b) {
 		return nil, errors.New("json: an escape that is half a character")
 	}
-	dec := json.NewDecoder(bytes.NewReader(b))
-	dec.UseNumber()
-	out, err := value(dec, nil, 0)
-	if err != nil {
+	var valid json.RawMessage
+	if err := json.Unmarshal(b, &valid); err != nil {
+		return nil, fmt.Errorf("json: %w", err)
+	}
+	w := walker{in: b, out: make([]byte, 0, len(b))}
+	if err := w.value(0); err != nil {
 		return nil, err
 	}
-	if _, err := dec.Token(); err != io.EOF {
-		return nil, errors.New("json: data after the document")
-	}
-	return out, nil
+	return w.out, nil
 }
 
 // loneSurrogate reports whether b has a \u escape of one half of a UTF-16 pair
@@ -103,90 +99,6 @@ func Unmarshal(b []byte, v any) error {
 	dec := json.NewDecoder(bytes.NewReader(canon))
 	dec.DisallowUnknownFields()
 	return dec.Decode(v)
-}
-
-type member struct {
-	key   string
-	value []byte
-}
-
-func value(dec *json.Decoder, out []byte, depth int) ([]byte, error) {
-	if depth > maxDepth {
-		return nil, fmt.Errorf("json: nested deeper than %d", maxDepth)
-	}
-	tok, err := dec.Token()
-	if err != nil {
-		if err == io.EOF {
-			err = io.ErrUnexpectedEOF
-		}
-		return nil, fmt.Errorf("json: %w", err)
-	}
-	switch t := tok.(type) {
-	case json.Delim:
-		if t == '{' {
-			return object(dec, out, depth)
-		}
-		return array(dec, out, depth)
-	case string:
-		return quote(out, t), nil
-	case json.Number:
-		if strings.ContainsAny(t.String(), ".eE") || t == "-0" {
-			return nil, fmt.Errorf("json: number %s is not an integer in plain form", t)
-		}
-		return append(out, t...), nil
-	case bool:
-		return fmt.Append(out, t), nil
-	}
-	return append(out, "null"...), nil
-}
-
-func array(dec *json.Decoder, out []byte, depth int) ([]byte, error) {
-	out = append(out, '[')
-	for i := 0; dec.More(); i++ {
-		if i > 0 {
-			out = append(out, ',')
-		}
-		var err error
-		if out, err = value(dec, out, depth+1); err != nil {
-			return nil, err
-		}
-	}
-	if _, err := dec.Token(); err != nil {
-		return nil, fmt.Errorf("json: %w", err)
-	}
-	return append(out, ']'), nil
-}
-
-func object(dec *json.Decoder, out []byte, depth int) ([]byte, error) {
-	var members []member
-	for dec.More() {
-		tok, err := dec.Token()
-		if err != nil {
-			return nil, fmt.Errorf("json: %w", err)
-		}
-		v, err := value(dec, nil, depth+1)
-		if err != nil {
-			return nil, err
-		}
-		members = append(members, member{tok.(string), v}) // a decoder gives only strings as keys
-	}
-	if _, err := dec.Token(); err != nil {
-		return nil, fmt.Errorf("json: %w", err)
-	}
-	slices.SortFunc(members, func(a, b member) int { return strings.Compare(a.key, b.key) })
-	out = append(out, '{')
-	for i, m := range members {
-		if i > 0 {
-			if members[i-1].key == m.key {
-				return nil, fmt.Errorf("json: duplicate key %q", m.key)
-			}
-			out = append(out, ',')
-		}
-		out = quote(out, m.key)
-		out = append(out, ':')
-		out = append(out, m.value...)
-	}
-	return append(out, '}'), nil
 }
 
 // quote writes s with the escapes that RFC 8259 demands and no others.

@@ -194,8 +194,8 @@ func TestLockForm(t *testing.T) {
 		{"layers", `"name":"static"`, `"layers":{"budget":0},"name":"static"`, "not as basal writes it"},
 		{"zero digest", testLock(t).Inputs[0].SHA256.Hex(), strings.Repeat("0", 64), "all zeros"},
 		{"wrong kind", `"recipe":1`, `"recipe":"1"`, "cannot unmarshal"},
-		{"trailing data", "}\n", "}{}", "after the document"},
-		{"truncated", "}\n", "", "EOF"},
+		{"trailing data", "}\n", "}{}", "after top-level value"},
+		{"truncated", "}\n", "", "unexpected end"},
 		{"missing uid", `"uid":0`, `"gecos":"x"`, "not as basal writes it"},
 	} {
 		text := sound[:strings.LastIndex(sound, c.old)] + strings.Replace(sound[strings.LastIndex(sound, c.old):], c.old, c.new, 1)

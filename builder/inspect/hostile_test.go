@@ -27,12 +27,12 @@ func TestHostile(t *testing.T) {
 		return fmt.Sprintf(`{"schemaVersion":2,"mediaType":%q,"manifests":[%s]}`, oci.MediaTypeIndex, manifests)
 	}
 	for name, c := range map[string]struct{ kind, text, want string }{
-		"nothing":          {oci.MediaTypeIndex, ``, "EOF"},
+		"nothing":          {oci.MediaTypeIndex, ``, "unexpected end"},
 		"no JSON":          {oci.MediaTypeIndex, `<html>`, "invalid character"},
 		"a list":           {oci.MediaTypeIndex, `[]`, "cannot unmarshal"},
 		"null":             {oci.MediaTypeIndex, `null`, "schemaVersion is 0"},
 		"twice":            {oci.MediaTypeIndex, `{"schemaVersion":2,"schemaVersion":2}`, "duplicate key"},
-		"deep":             {oci.MediaTypeIndex, strings.Repeat("[", 100_000), "nested deeper"},
+		"deep":             {oci.MediaTypeIndex, strings.Repeat("[", 100_000), "max depth"},
 		"other type":       {oci.MediaTypeManifest, index(good), "is announced as"},
 		"no type":          {"", `{"schemaVersion":2}`, "neither an image manifest nor an index"},
 		"schema 1":         {"application/vnd.docker.distribution.manifest.v1+prettyjws", `{"schemaVersion":1}`, "schema 1"},

@@ -133,7 +133,7 @@ func TestFinderRefuses(t *testing.T) {
 	large := strings.Repeat(" ", maxDocument+1)
 	for name, c := range map[string]struct{ blob, want string }{
 		"too large": {large, "more than 4194304"},
-		"no JSON":   {"{", "EOF"},
+		"no JSON":   {"{", "unexpected end"},
 	} {
 		f := finder(t, makeLayout(t, `{"manifests":[]}`, c.blob))
 		if _, err := f.Resolve(ctx, digest.Of([]byte(c.blob)).String()); err == nil || !strings.Contains(err.Error(), c.want) {

@@ -134,9 +134,9 @@ func TestHostileDocuments(t *testing.T) {
 		blobs []string
 		want  string
 	}{
-		"no JSON":             {"{", nil, "EOF"},
+		"no JSON":             {"{", nil, "unexpected end"},
 		"duplicate key":       {`{"manifests":[],"manifests":[]}`, nil, "duplicate key"},
-		"trailing data":       {`{} {}`, nil, "after the document"},
+		"trailing data":       {`{} {}`, nil, "after top-level value"},
 		"too large":           {strings.Repeat(" ", maxDocument+1), nil, "more than 4194304 bytes"},
 		"too many tags":       {`{"manifests":[` + strings.Repeat("{},", maxTags) + "{}]}", nil, "more than 10000"},
 		"bad digest":          {strings.Replace(tag(empty), "sha256:", "sha512:", 1), nil, "does not begin with"},

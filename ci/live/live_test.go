@@ -29,7 +29,8 @@ type lockFile struct {
 func TestLive(t *testing.T) {
 	dir := t.TempDir()
 	bin := filepath.Join(dir, "basal")
-	build := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-o", bin, "../../cmd/basal")
+	// With the flags of go test, so that what it compiled is not compiled again.
+	build := exec.Command("go", "build", "-buildvcs=false", "-o", bin, "../../cmd/basal")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	run(t, build)
 	basal := func(args ...string) {

@@ -8,6 +8,7 @@ export CGO_ENABLED = 0
 
 FUZZTIME ?= 10s
 PUSHES ?= 1000
+REGISTRIES ?= all
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
 # Go's own build id stays: it follows from the inputs alone (-trimpath and
@@ -20,10 +21,10 @@ STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 # time. It is not called default.pgo, so tests are compiled without it.
 GOBUILD = go build -trimpath -buildvcs=false -ldflags='-s -w' -pgo=ci/basal.pgo
 
-.PHONY: help build image test test-system lint verify-images golden bench bench-ratio soak fuzz profile docs clean
+.PHONY: help build image test test-system e2e lint verify-images golden bench bench-ratio soak fuzz profile docs clean
 
 help: ## list the targets
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r name text; do printf '  %-14s %s\n' "$$name" "$$text"; done
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r name text; do printf '  %-14s %s\n' "$$name" "$$text"; done
 
 build: ## bin/basal
 	$(GOBUILD) -o bin/basal ./cmd/basal
@@ -37,12 +38,15 @@ test: ## everything that needs neither root nor other programs; one test uses th
 	go test -tags=live -count=1 ./ci/live
 
 test-system: build ## installs Debian packages (Docker, Buildah, a registry, qemu, …) and tests with them; root
-	@ci/system.sh
+	@ci/system.sh -tags=system
+
+e2e: build ## test-system and what takes long to compile: cosign, distribution, basal for arm64 and with another Go; half an hour
+	@ci/system.sh -tags=system,e2e
 
 lint: ## gofmt, go vet, staticcheck
 	@test -z "$$(gofmt -l .)" || { echo 'not formatted by gofmt:'; gofmt -l .; exit 1; }
-	go vet -tags=system,live ./...
-	go run $(STATICCHECK) -tags=system,live ./...
+	go vet -tags=system,live,e2e ./...
+	go run $(STATICCHECK) -tags=system,live,e2e ./...
 
 verify-images: build ## rebuild every committed image and compare it with its digests.txt
 	go run ./ci/golden
@@ -56,8 +60,8 @@ bench: build ## CPU, wall and memory beside Debian's own tools, and the numbers 
 bench-ratio: build ## only the first ratio: CPU of basal build over dpkg-deb and gzip
 	@go run ./ci/bench -ratio
 
-soak: build ## PUSHES (1000) pushes through connections that toxiproxy breaks; needs docker-registry for the third registry
-	go run ./ci/soak -n $(PUSHES)
+soak: build ## PUSHES (1000) pushes through connections that toxiproxy breaks, to REGISTRIES (all, or quick: without distribution)
+	go run ./ci/soak -n $(PUSHES) -registries $(REGISTRIES)
 
 fuzz: ## each fuzz target for FUZZTIME (10s)
 	@ci/fuzz.sh $(FUZZTIME)

@@ -42,7 +42,7 @@ func TestImports(t *testing.T) {
 
 // load describes the packages of the module in dir.
 func load(dir string) ([]unit, error) {
-	cmd := exec.Command("go", "list", "-tags=system", "-json=Dir,ImportPath,GoFiles,Imports,TestImports,XTestImports", "./...")
+	cmd := exec.Command("go", "list", "-tags=system,live,e2e", "-json=Dir,ImportPath,GoFiles,Imports,TestImports,XTestImports", "./...")
 	cmd.Dir = dir
 	cmd.Stderr = os.Stderr
 	out, err := cmd.Output()

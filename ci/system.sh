@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs what the tests in ci/system run, and runs them: as root, because they
-# start a Docker engine, mount a full disk and become other users.
+# start a Docker engine, mount a full disk and become other users. Arguments are
+# go test's: -tags=system, or -tags=system,e2e for those that take long.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -29,4 +30,4 @@ if [[ $missing == 1 ]]; then
 	command -v docker > /dev/null || apt-get -o Acquire::Retries=3 -q install -y docker-cli
 fi
 
-exec go test -tags=system -count=1 -timeout=25m "$@" ./ci/system
+exec go test -count=1 -timeout=60m "$@" ./ci/system

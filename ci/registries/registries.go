@@ -31,8 +31,12 @@ var (
 	Plain = Kind{"go-containerregistry, plain", false, startInProcess}
 )
 
-// Kinds returns the three that every test of registries runs on.
+// Kinds returns the three that images have to get along with.
 func Kinds() []Kind { return []Kind{InProcess, Distribution, Debian} }
+
+// Quick returns those of the three that are ready to run. Distribution is not: to
+// compile it takes minutes the first time.
+func Quick() []Kind { return []Kind{InProcess, Debian} }
 
 // Options say what is not as usual.
 type Options struct {

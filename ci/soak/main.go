@@ -3,7 +3,7 @@
 // with exit code 0 or 3, and after every push each tag has to lead to a whole
 // image. It prints a table, and exits with 1 when something else happened.
 //
-//	go run ./ci/soak -n 1000
+//	go run ./ci/soak -n 1000 -registries all
 package main
 
 import (
@@ -20,10 +20,11 @@ import (
 func main() {
 	pushes := flag.Int("n", 1000, "pushes")
 	seed := flag.Int64("seed", 1, "decides contents and, as far as connections come in the same order, faults")
+	kinds := flag.String("registries", "all", "all, or quick: those that are ready to run")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	right, err := run(ctx, *pushes, *seed)
+	right, err := run(ctx, *kinds, *pushes, *seed)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "soak:", err)
 		os.Exit(1)
@@ -34,7 +35,11 @@ func main() {
 }
 
 // run makes the pushes and says whether all of them ended as they should.
-func run(ctx context.Context, pushes int, seed int64) (right bool, err error) {
+func run(ctx context.Context, kinds string, pushes int, seed int64) (right bool, err error) {
+	list, err := kindsOf(kinds)
+	if err != nil {
+		return false, err
+	}
 	dir, err := os.MkdirTemp("", "basal-soak-")
 	if err != nil {
 		return false, err
@@ -44,7 +49,7 @@ func run(ctx context.Context, pushes int, seed int64) (right bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	targets, closeAll, err := startTargets(ctx, seed)
+	targets, closeAll, err := startTargets(ctx, list, seed)
 	defer closeAll()
 	if err != nil {
 		return false, err

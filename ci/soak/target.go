@@ -27,8 +27,20 @@ type target struct {
 	repositories []string // that were pushed to
 }
 
-// startTargets starts a registry of each kind, behind toxiproxy.
-func startTargets(ctx context.Context, seed int64) (targets []*target, closeAll func(), err error) {
+// kindsOf returns the kinds of registry that a flag's value stands for.
+func kindsOf(word string) ([]registries.Kind, error) {
+	switch word {
+	case "all":
+		return registries.Kinds(), nil
+	case "quick":
+		return registries.Quick(), nil
+	}
+	return nil, fmt.Errorf("-registries is %q, want all or quick", word)
+}
+
+// startTargets starts a registry of each kind, behind toxiproxy, and says which
+// ones it started.
+func startTargets(ctx context.Context, kinds []registries.Kind, seed int64) (targets []*target, closeAll func(), err error) {
 	var closers []func()
 	closeAll = func() {
 		for _, c := range slices.Backward(closers) {
@@ -40,7 +52,7 @@ func startTargets(ctx context.Context, seed int64) (targets []*target, closeAll 
 		return nil, closeAll, err
 	}
 	closers = append(closers, server.Close)
-	for _, kind := range registries.Kinds() {
+	for _, kind := range kinds {
 		r, err := kind.Start(registries.Options{})
 		if errors.Is(err, exec.ErrNotFound) {
 			fmt.Printf("%s is not installed: left out\n", kind.Name)
@@ -55,6 +67,7 @@ func startTargets(ctx context.Context, seed int64) (targets []*target, closeAll 
 			return nil, closeAll, err
 		}
 		targets = append(targets, &target{registry: r, proxy: proxy})
+		fmt.Printf("registry: %s\n", kind.Name)
 	}
 	return targets, closeAll, nil
 }

@@ -1,4 +1,4 @@
-//go:build system
+//go:build system && e2e
 
 package system
 
@@ -6,10 +6,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"testing"
-
-	"github.com/google/go-containerregistry/pkg/name"
-	"github.com/google/go-containerregistry/pkg/v1/remote"
 
 	"github.com/basal-project/basal/ci/programs"
 	"github.com/basal-project/basal/ci/registries"
@@ -23,7 +21,7 @@ func TestCopySigned(t *testing.T) {
 	spec := writeSpec(t, smallSpec("signed"))
 	must(t, basal("lock", spec))
 	var all []*registries.Registry
-	for _, kind := range append(registries.Kinds(), registries.Plain) {
+	for _, kind := range append(slices.Clone(kinds), registries.Plain) {
 		all = append(all, startRegistry(t, kind, registries.Options{}))
 	}
 	for i, from := range all {
@@ -112,30 +110,4 @@ func (c cosign) verify(t *testing.T, f form, repository string) {
 		cmd.Env = append(cmd.Env, f.env...)
 		must(t, cmd)
 	}
-}
-
-// manifests returns the digest of an index and of each of its manifests.
-func manifests(t *testing.T, address string) []string {
-	t.Helper()
-	ref, err := name.ParseReference(address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	index, err := remote.Index(ref)
-	if err != nil {
-		t.Fatal(err)
-	}
-	digest, err := index.Digest()
-	if err != nil {
-		t.Fatal(err)
-	}
-	m, err := index.IndexManifest()
-	if err != nil {
-		t.Fatal(err)
-	}
-	all := []string{digest.String()}
-	for _, d := range m.Manifests {
-		all = append(all, d.Digest.String())
-	}
-	return all
 }

@@ -21,7 +21,7 @@ import (
 
 // onEachKind runs a test on a registry of each kind.
 func onEachKind(t *testing.T, f func(t *testing.T, r *registries.Registry)) {
-	for _, kind := range registries.Kinds() {
+	for _, kind := range kinds {
 		t.Run(kind.Name, func(t *testing.T) { f(t, startRegistry(t, kind, registries.Options{})) })
 	}
 }

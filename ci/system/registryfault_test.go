@@ -56,7 +56,10 @@ func TestRegistryKilled(t *testing.T) {
 // TestRegistryFull: a registry without room is an error that tags nothing; with
 // more room the next push does the rest.
 func TestRegistryFull(t *testing.T) {
-	for _, kind := range []registries.Kind{registries.Distribution, registries.Debian} {
+	for _, kind := range kinds {
+		if kind.Name == registries.InProcess.Name {
+			continue // has no disk
+		}
 		t.Run(kind.Name, func(t *testing.T) {
 			small := t.TempDir()
 			mount(t, small, "-t", "tmpfs", "-o", "size=1m", "tmpfs")

@@ -3,6 +3,7 @@
 package system
 
 import (
+	"io"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -15,7 +16,6 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	blob "github.com/google/go-containerregistry/pkg/v1/static"
 	"github.com/google/go-containerregistry/pkg/v1/types"
-	"github.com/google/go-containerregistry/pkg/v1/validate"
 
 	"github.com/basal-project/basal/ci/registries"
 )
@@ -44,10 +44,11 @@ func TestCopyAttached(t *testing.T) {
 			must(t, basal("copy", source+":latest", to.Addr+"/direct:latest"))
 			wantAttached(t, to.Addr+"/direct", want)
 			dir := t.TempDir()
-			for _, name := range []string{"layout", "archive.tar"} {
-				must(t, basal("copy", source+":latest", filepath.Join(dir, name)))
-				must(t, basal("copy", filepath.Join(dir, name), to.Addr+"/by-"+name))
-				wantAttached(t, to.Addr+"/by-"+name, want)
+			for _, file := range []string{"layout", "archive.tar"} {
+				must(t, basal("copy", source+":latest", filepath.Join(dir, file)))
+				target := to.Addr + "/by-" + strings.TrimSuffix(file, ".tar") // a name that ends in .tar is a file
+				must(t, basal("copy", filepath.Join(dir, file), target))
+				wantAttached(t, target, want)
 			}
 		})
 	}
@@ -153,9 +154,15 @@ func wantAttached(t *testing.T, repository string, want []attachment) {
 			t.Errorf("%s@%s: got %d layers (error %v), want 1", repository, a.digest, len(layers), err)
 			continue
 		}
-		if err := validate.Layer(layers[0]); err != nil {
+		r, err := layers[0].Compressed() // checked by its digest
+		if err != nil {
 			t.Errorf("%s@%s: %v", repository, a.digest, err)
+			continue
 		}
+		if text, err := io.ReadAll(r); err != nil || !strings.HasSuffix(string(text), " of "+a.subject) {
+			t.Errorf("%s@%s: got %q (error %v)", repository, a.digest, text, err)
+		}
+		r.Close()
 	}
 }
 

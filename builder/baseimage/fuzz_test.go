@@ -30,7 +30,7 @@ func FuzzLayers(f *testing.F) {
 				if err != nil {
 					return
 				}
-				if err := stack.Add(l); err != nil {
+				if err := stack.Add(t.Context(), l); err != nil {
 					return
 				}
 			}

@@ -142,7 +142,7 @@ func ReadTree(ctx context.Context, src Source, base *specs.LockedBase, image *sp
 			return err
 		}
 		defer r.Close()
-		layers[i], err = rd.ReadLayer(digest.NewReader(r, l.Digest, l.Size), l, file)
+		layers[i], err = rd.ReadLayer(digest.NewReader(patient{ctx, r}, l.Digest, l.Size), l, file)
 		return err
 	})
 	var stack Stack
@@ -150,7 +150,7 @@ func ReadTree(ctx context.Context, src Source, base *specs.LockedBase, image *sp
 		if err != nil {
 			break
 		}
-		if err = stack.Add(l); err != nil {
+		if err = stack.Add(ctx, l); err != nil {
 			err = fmt.Errorf("layer %s: %w", image.Layers[i].Digest, err)
 		}
 	}
@@ -162,4 +162,18 @@ func ReadTree(ctx context.Context, src Source, base *specs.LockedBase, image *sp
 		return rootfs.Tree{}, fmt.Errorf("base %s: %w", base.Name, err)
 	}
 	return tree, nil
+}
+
+// patient reads for as long as somebody waits for it: what is in a cache already
+// is read without asking.
+type patient struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+func (p patient) Read(b []byte) (int, error) {
+	if err := p.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return p.r.Read(b)
 }

@@ -3,6 +3,7 @@ package baseimage
 import (
 	"archive/tar"
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -395,6 +396,22 @@ func TestPackages(t *testing.T) {
 	}
 	tree, _ = lay(t, []string{"f var/lib/dpkg/status Package: a\nVersion: 1:\nArchitecture: all\n"})
 	if _, err := Packages(tree, "amd64"); err == nil || !strings.Contains(err.Error(), "/var/lib/dpkg/status: package \"a\"") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// Layers that are in a cache are not read on when nobody waits for them.
+func TestReadTreeStops(t *testing.T) {
+	f := newFixture(t)
+	base := f.publish(t, nil)
+	found, err := Find(t.Context(), f, base, amd64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	first := func(_ context.Context, _ int, do func(context.Context, int) error) error { return do(gone, 0) }
+	if _, err := ReadTree(t.Context(), f, base, &found.Locked, "base:x", newMemory, first); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
 }

@@ -144,7 +144,7 @@ func lay(t testing.TB, layers ...[]string) (rootfs.Tree, error) {
 		if err != nil {
 			return rootfs.Tree{}, err
 		}
-		if err := stack.Add(l); err != nil {
+		if err := stack.Add(t.Context(), l); err != nil {
 			return rootfs.Tree{}, err
 		}
 	}

@@ -1,6 +1,7 @@
 package baseimage
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"path"
@@ -40,10 +41,13 @@ type name struct {
 	layer int
 }
 
-// Add lays a layer over those that are there.
-func (s *Stack) Add(l *Layer) error {
+// Add lays a layer over those that are there. An end of ctx stops it.
+func (s *Stack) Add(ctx context.Context, l *Layer) error {
 	s.layer++
 	for _, c := range l.changes {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
 		var err error
 		switch c.action {
 		case put:
@@ -53,14 +57,22 @@ func (s *Stack) Add(l *Layer) error {
 		case empty:
 			err = s.empty(c.path)
 		}
-		if err == nil && s.work > maxWork {
-			err = fmt.Errorf("%w: it takes too many steps to lay the layers over each other", errTooBig)
+		if err == nil {
+			err = s.tired()
 		}
 		if err != nil {
 			return fmt.Errorf("/%s: %w", c.path, err)
 		}
 	}
 	return nil
+}
+
+// tired returns an error when all steps that there are have been taken.
+func (s *Stack) tired() error {
+	if s.work <= maxWork {
+		return nil
+	}
+	return fmt.Errorf("%w: it takes too many steps to lay the layers over each other", errTooBig)
 }
 
 func (s *Stack) put(c change) error {
@@ -170,11 +182,16 @@ const plainMode = 0o755
 // are to be made.
 func (s *Stack) dir(p string, make bool) (*node, error) {
 	at := []*node{&s.root}
-	todo := strings.Split(p, "/")
+	todo := []string{p} // what is left of the path, and of each link on the way: the last comes first
 	for links := 0; len(todo) > 0; {
-		part := todo[0]
-		todo = todo[1:]
-		s.work++
+		last := len(todo) - 1
+		part, rest, more := strings.Cut(todo[last], "/")
+		if todo = todo[:last]; more {
+			todo = append(todo, rest)
+		}
+		if s.work++; s.work > maxWork {
+			return nil, s.tired()
+		}
 		here := at[len(at)-1]
 		switch part {
 		case "", ".":
@@ -205,7 +222,7 @@ func (s *Stack) dir(p string, make bool) (*node, error) {
 			if strings.HasPrefix(next.link, "/") {
 				at = at[:1]
 			}
-			todo = append(strings.Split(next.link, "/"), todo...)
+			todo = append(todo, next.link)
 		default:
 			if !make {
 				return nil, nil

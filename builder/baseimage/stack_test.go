@@ -1,8 +1,15 @@
 package baseimage
 
 import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/basal-project/basal/builder/oci"
 )
 
 func layers(text string) (all [][]string) {
@@ -134,5 +141,36 @@ func TestManyDeletions(t *testing.T) {
 	}
 	if _, err := lay(t, lines); err == nil || !strings.Contains(err.Error(), "too many steps") {
 		t.Errorf("got %v", err)
+	}
+}
+
+// Long links that follow each other must cost no more than the steps that are
+// counted: neither time for what is never reached, nor memory.
+func TestLongLinks(t *testing.T) {
+	var lines []string
+	for i := range 38 {
+		lines = append(lines, fmt.Sprintf("l s%d s%d%s", i, i+1, strings.Repeat("/.", 2040)))
+	}
+	for range 5000 {
+		lines = append(lines, "f s0/.wh.x ")
+	}
+	layer := func(lines []string) *Layer {
+		b := archive(t, lines...)
+		l, err := NewReader(0).ReadLayer(bytes.NewReader(b), locked(b, b, oci.MediaTypeLayerPlain), &memory{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return l
+	}
+	for last, want := range map[string]error{"l x nowhere": nil, "l s38 .": errTooBig} {
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		all := append([]string{last}, lines...)
+		if err := new(Stack).Add(ctx, layer(all)); !errors.Is(err, want) {
+			t.Errorf("%s: got %v, want %v", last, err, want)
+		}
+		cancel()
+		if err := new(Stack).Add(ctx, layer(all)); !errors.Is(err, context.Canceled) {
+			t.Errorf("%s: nobody waits any more, and got %v", last, err)
+		}
 	}
 }

@@ -19,7 +19,7 @@ import (
 // A fault of the content is an error of exit code 1; errors of from and to come
 // as they are.
 func Move(ctx context.Context, from Reader, to Writer, roots []Root, opt Options) (Report, error) {
-	m := &move{from: from, to: to, jobs: opt.jobs(), graph: newGraph(from, opt.jobs()), there: map[digest.Digest]bool{}}
+	m := &move{from: from, to: to, jobs: opt.jobs(), allTags: opt.AllTags, graph: newGraph(from, opt.jobs()), there: map[digest.Digest]bool{}}
 	err := m.run(ctx, roots, opt.Evidence)
 	return m.report, err
 }
@@ -31,6 +31,8 @@ type move struct {
 	jobs  int
 	graph *graph
 	tags  []*change
+
+	allTags bool
 
 	mu     sync.Mutex // guards what follows
 	there  map[digest.Digest]bool
@@ -65,6 +67,7 @@ func (m *move) run(ctx context.Context, roots []Root, evidence Finder) error {
 		m.setTags,
 		m.settle,
 		m.restore,
+		m.confirm,
 	} {
 		if err := step(ctx); err != nil {
 			return err

@@ -2,6 +2,7 @@ package transfer
 
 import (
 	"context"
+	"fmt"
 	"slices"
 
 	"github.com/basal-project/basal/builder/oci"
@@ -15,10 +16,15 @@ type change struct {
 	doc  oci.Document
 	old  digest.Digest // what it names before; zero for a new tag
 	done bool          // it names the document already
+	seen bool          // it was asked for
 }
 
 // planTags finds out which tags change. Nothing has been written yet: a tag that
 // must not change is an error in time.
+//
+// Asking for a tag asks for its document, too, so that an image that is there
+// costs no request more. Only a fixed tag is not asked for as long as all others
+// of its root are right: it was set before them, and nobody moves it.
 func (m *move) planTags(ctx context.Context, roots []Root) error {
 	var lists [][]*change
 	for _, r := range roots {
@@ -26,15 +32,37 @@ func (m *move) planTags(ctx context.Context, roots []Root) error {
 		if err != nil {
 			return err
 		}
-		if len(list) > 0 {
-			lists = append(lists, list)
-			m.tags = append(m.tags, list...)
-		}
+		lists = append(lists, list)
+		m.tags = append(m.tags, list...)
 	}
 	if err := m.agree(); err != nil {
 		return err
 	}
-	return each(ctx, m.jobs, lists, m.plan)
+	moving := slices.DeleteFunc(slices.Clone(m.tags), func(c *change) bool { return c.Fixed })
+	if err := each(ctx, m.jobs, moving, m.ask); err != nil {
+		return err
+	}
+	var fixed []*change
+	for _, list := range lists {
+		if m.allTags || !settled(list) {
+			fixed = append(fixed, slices.DeleteFunc(slices.Clone(list), func(c *change) bool { return !c.Fixed })...)
+		}
+	}
+	return each(ctx, m.jobs, fixed, m.ask)
+}
+
+// settled reports whether the tags of a root that may move name what they shall.
+func settled(list []*change) bool {
+	moving := 0
+	for _, c := range list {
+		if !c.Fixed && !c.done {
+			return false
+		}
+		if !c.Fixed {
+			moving++
+		}
+	}
+	return moving > 0
 }
 
 // changes finds the documents of a root's tags.
@@ -65,30 +93,12 @@ func (m *move) agree() error {
 	return nil
 }
 
-// plan asks what the tags of one root name now, the last one first.
-func (m *move) plan(ctx context.Context, list []*change) error {
-	last := list[len(list)-1]
-	if err := m.ask(ctx, last); err != nil {
-		return err
-	}
-	for _, c := range list[:len(list)-1] {
-		if last.done {
-			c.done = true
-			continue
-		}
-		if err := m.ask(ctx, c); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 func (m *move) ask(ctx context.Context, c *change) error {
 	var err error
 	if c.old, err = m.to.Tagged(ctx, c.Name); err != nil {
 		return err
 	}
-	c.done = c.old == c.Digest
+	c.seen, c.done = true, c.old == c.Digest
 	if c.done {
 		m.mu.Lock()
 		m.there[c.Digest] = true // what a tag names is there
@@ -102,25 +112,21 @@ func (m *move) ask(ctx context.Context, c *change) error {
 }
 
 // setTags sets the tags in their order, unless one of them is another than it was
-// when this run began: another run is then at work.
+// when this run began: another run is then at work. None is set when that shows
+// before the first.
 func (m *move) setTags(ctx context.Context) error {
-	todo := slices.DeleteFunc(slices.Clone(m.tags), func(c *change) bool { return c.done })
-	err := each(ctx, m.jobs, todo, func(ctx context.Context, c *change) error {
-		now, err := m.to.Tagged(ctx, c.Name)
-		if err != nil {
-			return err
-		}
-		c.done = now == c.Digest // by another run, to the same end
-		if !c.done && now != c.old {
-			return interfered(c, now)
-		}
-		return nil
-	})
-	if err != nil {
+	todo := slices.DeleteFunc(slices.Clone(m.tags), func(c *change) bool { return c.done || !c.seen })
+	if err := each(ctx, m.jobs, todo, m.unmoved); err != nil {
 		return err
 	}
 	for _, c := range todo {
 		if c.done || slices.Contains(m.report.Tags, c.Name) {
+			continue
+		}
+		if err := m.unmoved(ctx, c); err != nil {
+			return err
+		}
+		if c.done {
 			continue
 		}
 		if err := m.to.Tag(ctx, c.Name, c.doc); err != nil {
@@ -131,42 +137,87 @@ func (m *move) setTags(ctx context.Context) error {
 	return nil
 }
 
-func interfered(c *change, now digest.Digest) error {
-	found := "is gone"
-	if !now.IsZero() {
-		found = "names " + now.String()
+// unmoved looks at a tag that is about to be set.
+func (m *move) unmoved(ctx context.Context, c *change) error {
+	now, err := m.to.Tagged(ctx, c.Name)
+	if err != nil {
+		return err
 	}
-	return diag.Failedf("somebody else changed tag %s meanwhile: it %s, and was to name %s", c.Name, found, c.Digest).
-		WithHint("run the command again if this image shall have the tag")
+	c.done = now == c.Digest // by another run, to the same end
+	if !c.done && now != c.old {
+		return m.interfered(ctx, c, now)
+	}
+	return nil
+}
+
+// confirm looks at all tags of what was changed: rather an error than a tag that
+// is said to name what it does not name.
+func (m *move) confirm(ctx context.Context) error {
+	if len(m.report.Tags) == 0 {
+		return nil
+	}
+	return each(ctx, m.jobs, m.tags, func(ctx context.Context, c *change) error {
+		if !c.seen {
+			return nil
+		}
+		now, err := m.to.Tagged(ctx, c.Name)
+		if err == nil && now != c.Digest {
+			err = m.interfered(ctx, c, now)
+		}
+		return err
+	})
+}
+
+// interfered says how another run left the tags: some may name this image, others
+// that of the other run.
+func (m *move) interfered(ctx context.Context, c *change, now digest.Digest) error {
+	left := ""
+	told := map[string]bool{c.Name: true}
+	for _, other := range m.tags {
+		if told[other.Name] || !other.seen {
+			continue
+		}
+		told[other.Name] = true
+		if d, err := m.to.Tagged(ctx, other.Name); err == nil {
+			left += fmt.Sprintf("\n  tag %s %s", other.Name, stands(d, other.Digest))
+		}
+	}
+	return diag.Failedf("somebody else changed tag %s meanwhile: it %s%s", c.Name, stands(now, c.Digest), left).
+		WithHint("run the command again if this image shall have these tags")
+}
+
+// stands says what a tag names, and what it was to name.
+func stands(now, want digest.Digest) string {
+	switch {
+	case now == want:
+		return "names " + now.String() + ", as it shall"
+	case now.IsZero():
+		return "is not there, and was to name " + want.String()
+	}
+	return "names " + now.String() + ", and was to name " + want.String()
 }
 
 // settle looks at the target after tags were set. Some registries delete what a
 // tag named before, and what that named, even if something else needs it: what
-// is missing is put back. And another run may have moved a tag in between.
+// is missing is put back.
 func (m *move) settle(ctx context.Context) error {
-	set := slices.DeleteFunc(slices.Clone(m.tags), func(c *change) bool { return !slices.Contains(m.report.Tags, c.Name) })
-	moved := slices.ContainsFunc(set, func(c *change) bool { return !c.old.IsZero() })
-	if moved {
-		clear(m.there)
-		missing, err := m.missing(ctx, m.graph.order)
-		if err != nil {
-			return err
-		}
-		if err := m.put(ctx, missing); err != nil {
-			return err
-		}
-		if missing, err = m.missing(ctx, missing); err != nil {
-			return err
-		}
-		for _, n := range missing {
-			return diag.Failedf("the target deletes document %s when tags move", n.Descriptor.Digest)
-		}
+	moved := slices.ContainsFunc(m.tags, func(c *change) bool { return !c.old.IsZero() && slices.Contains(m.report.Tags, c.Name) })
+	if !moved {
+		return nil
 	}
-	return each(ctx, m.jobs, set, func(ctx context.Context, c *change) error {
-		now, err := m.to.Tagged(ctx, c.Name)
-		if err == nil && now != c.Digest {
-			err = interfered(c, now)
-		}
+	clear(m.there)
+	missing, err := m.missing(ctx, m.graph.order)
+	if err != nil {
 		return err
-	})
+	}
+	if err := m.put(ctx, missing); err != nil {
+		return err
+	}
+	if missing, err = m.missing(ctx, missing); err != nil {
+		return err
+	}
+	for _, n := range missing {
+		return diag.Failedf("the target deletes document %s when tags move", n.Descriptor.Digest)
+	}
+	return nil
 }

@@ -41,19 +41,73 @@ func TestTagsThatContradict(t *testing.T) {
 	}
 }
 
-// A tag that names the image already says that the run before came to its end.
-func TestLastTagSpeaksForAll(t *testing.T) {
-	from, root := sample(t)
-	to := newMemory()
-	move1(t, from, to, Options{}, root)
-	delete(to.tags, "latest-2025")
-	if report := move1(t, from, to, Options{}, root); len(report.Tags) != 0 {
-		t.Errorf("tags %q were set", report.Tags)
+// Each tag speaks for itself, a fixed one for as long as the others are right.
+func TestTagsOfARerun(t *testing.T) {
+	other := digest.Of([]byte("another push"))
+	for _, c := range []struct {
+		wrong string // tags that are not right, "" for none
+		all   bool
+		want  string
+		asked int // requests for manifests
+	}{
+		{"", false, "", 3},
+		{"", true, "", 4},
+		{"latest-2025", false, "", 3},
+		{"latest-2025", true, "latest-2025", 0},
+		{"latest-amd64", false, "latest-amd64", 0},
+		{"latest", false, "latest", 0},
+		{"latest-2025 latest-arm64", false, "latest-2025 latest-arm64", 0},
+		{"latest-2025 latest", false, "latest-2025 latest", 0},
+	} {
+		from, root := sample(t)
+		to := newMemory()
+		move1(t, from, to, Options{}, root)
+		for _, tag := range strings.Fields(c.wrong) {
+			to.tags[tag] = other
+			if tag == "latest-2025" {
+				delete(to.tags, tag)
+			}
+		}
+		to.log = nil
+		report := move1(t, from, to, Options{AllTags: c.all}, root)
+		if got := strings.Join(report.Tags, " "); got != c.want {
+			t.Errorf("%q wrong: tags %q were set, want %q", c.wrong, got, c.want)
+		}
+		if n := to.count("tagged", "has"); c.asked > 0 && n != c.asked {
+			t.Errorf("%q wrong: %d requests, want %d: %q", c.wrong, n, c.asked, to.log)
+		}
 	}
-	delete(to.tags, "latest")
-	report := move1(t, from, to, Options{}, root)
-	if got := strings.Join(report.Tags, " "); got != "latest-2025 latest" {
-		t.Errorf("tags %q were set", got)
+}
+
+// Another run that is faster with one tag, or with all but one, is told of with
+// the state in which the tags were left; the next run mends it.
+func TestConcurrentPushes(t *testing.T) {
+	for _, when := range []string{"tag latest-amd64", "tagged latest-arm64", "tag latest"} {
+		from, root := sample(t)
+		to := newMemory()
+		other := to.image(t, nil, "other")
+		to.on = func(m *memory, e string) error {
+			if e == when && m.count("tag latest-2025") > 0 {
+				m.tags["latest-amd64"], m.tags["latest-arm64"] = other.Descriptor.Digest, other.Descriptor.Digest
+			}
+			return nil
+		}
+		_, err := Move(context.Background(), from, to, []Root{root}, Options{})
+		if err == nil || !strings.Contains(err.Error(), "somebody else changed tag latest-a") ||
+			!strings.Contains(err.Error(), "tag latest-2025 names "+root.Document.Descriptor.Digest.String()+", as it shall") {
+			t.Errorf("%s: got %v", when, err)
+		}
+		to.on = nil
+		move1(t, from, to, Options{}, root)
+		for _, tag := range root.Tags {
+			want := tag.Digest
+			if want.IsZero() {
+				want = root.Document.Descriptor.Digest
+			}
+			if to.tags[tag.Name] != want {
+				t.Errorf("%s: a second run leaves tag %s at %s", when, tag.Name, to.tags[tag.Name])
+			}
+		}
 	}
 }
 

@@ -57,8 +57,7 @@ type Writer interface {
 type Root struct {
 	Document oci.Document
 	// Tags are set in this order when all content is there. The last one is the
-	// root's own name: when it names the root already, the others are taken for
-	// done, because they were set before it.
+	// root's own name.
 	Tags []Tag
 }
 
@@ -76,6 +75,9 @@ type Options struct {
 	Evidence Finder
 	// Jobs is how many requests are made at once; 0 means 4.
 	Jobs int
+	// AllTags asks for fixed tags also when the other tags of their root are right
+	// already, which is one request more for each of them.
+	AllTags bool
 }
 
 // Report says what was done.

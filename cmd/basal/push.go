@@ -89,7 +89,7 @@ func runPush(cmd *cobra.Command, arg, to string, f pushFlags) error {
 		if roots, err = pushRoots(images, ref.Tag()); err != nil {
 			return err
 		}
-		report, err = transfer.Move(cmd.Context(), newBuilt(images, blobs), repository, roots, transfer.Options{Jobs: jobs})
+		report, err = transfer.Move(cmd.Context(), newBuilt(images, blobs), repository, roots, transfer.Options{Jobs: jobs, AllTags: f.json})
 		return err
 	})
 	if err != nil {
@@ -139,7 +139,7 @@ func pushLayout(cmd *cobra.Command, arg string, ref registry.Reference, f pushFl
 		return err
 	}
 	repository := registryClient(f.insecure, show.saying("pushed")).Repository(ref)
-	report, err := transfer.Move(cmd.Context(), finder, repository, roots, transfer.Options{Jobs: jobs, Evidence: finder})
+	report, err := transfer.Move(cmd.Context(), finder, repository, roots, transfer.Options{Jobs: jobs, Evidence: finder, AllTags: f.json})
 	if err != nil {
 		return err
 	}

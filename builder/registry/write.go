@@ -8,7 +8,6 @@ import (
 	"net/http"
 
 	"github.com/google/go-containerregistry/pkg/name"
-	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
@@ -157,18 +156,8 @@ func (r *Repository) PutBlob(ctx context.Context, d oci.Descriptor, open func(co
 	what := "write blob " + d.Digest.String()
 	u := &upload{name: r.String() + " " + d.Digest.Hex()[:12], blob: d, open: open, progress: r.client.opt.Progress}
 	err := r.do(ctx, writing, what, func(ctx context.Context, s *session) error {
-		p, err := s.pusher()
-		if err != nil {
-			return err
-		}
 		u.ctx = ctx
-		var l v1.Layer = u
-		r.mu.Lock()
-		if r.mount != nil {
-			l = &remote.MountableLayer{Layer: u, Reference: r.mount.Digest(d.Digest.String())}
-		}
-		r.mu.Unlock()
-		err = p.Upload(ctx, r.name, l)
+		err := r.send(ctx, s, u)
 		if fault := u.sourceFault(); fault != nil {
 			return fault
 		}

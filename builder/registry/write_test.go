@@ -130,15 +130,17 @@ func TestReferrerOfRegistryWithoutAPIGetsItsTag(t *testing.T) {
 
 func TestMountsFromAnotherRepository(t *testing.T) {
 	var asked []string
-	s := serve(t, nil, func(w http.ResponseWriter, req *http.Request) bool {
+	content, layer := blob(1000)
+	var s *server
+	s = serve(t, nil, func(w http.ResponseWriter, req *http.Request) bool {
 		if req.Method != http.MethodPost || !req.URL.Query().Has("mount") {
 			return false
 		}
 		asked = append(asked, req.URL.Query().Get("from"))
+		s.putBlob(t, strings.TrimSuffix(strings.TrimPrefix(req.URL.Path, "/v2/"), "/blobs/uploads/"), content)
 		w.WriteHeader(http.StatusCreated)
 		return true
 	})
-	content, layer := blob(1000)
 	opened := 0
 	r := s.repository(t)
 	r.MountFrom("elsewhere.example/base/image")
@@ -149,6 +151,31 @@ func TestMountsFromAnotherRepository(t *testing.T) {
 	}
 	if len(asked) != 1 || asked[0] != "base/image" {
 		t.Errorf("mounts asked for: %q", asked)
+	}
+}
+
+// A registry that says to have taken a blob over, and has not, is sent the blob.
+func TestMountThatIsNone(t *testing.T) {
+	s := serve(t, nil, func(w http.ResponseWriter, req *http.Request) bool {
+		lies := req.Method == http.MethodPost && req.URL.Query().Has("mount")
+		if lies {
+			w.WriteHeader(http.StatusCreated)
+		}
+		return lies
+	})
+	r := s.repository(t)
+	r.MountFrom(s.host() + "/base/image")
+	b, d := blob(100)
+	calls := 0
+	if err := r.PutBlob(t.Context(), d, opener(b, &calls)); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := fetchAll(t, r, d); err != nil || !bytes.Equal(got, b) || calls != 1 {
+		t.Errorf("%d bytes, %v; opened %d times", len(got), err, calls)
+	}
+	s.forget()
+	if err := r.PutBlob(t.Context(), d, opener(b, &calls)); err != nil || s.count("") != 1 {
+		t.Errorf("a blob that is there costs %d requests, %v", s.count(""), err)
 	}
 }
 

@@ -37,7 +37,7 @@ func ParseConfig(b []byte) (Config, error) {
 		} `json:"rootfs"`
 		History []oci.HistoryLine `json:"history"`
 	}
-	if err := parse(b, &c, "created", "architecture", "os", "variant", "config", "rootfs", "history"); err != nil {
+	if err := canonjson.UnmarshalForeign(b, &c); err != nil {
 		return Config{}, err
 	}
 	out := Config{Platform: oci.Platform{OS: c.OS, Architecture: c.Architecture, Variant: c.Variant}, History: c.History}
@@ -60,7 +60,7 @@ func ParseConfig(b []byte) (Config, error) {
 	if len(c.Config) == 0 || string(c.Config) == "null" {
 		return out, nil
 	}
-	if err := parse(c.Config, &out.Run, kept...); err != nil {
+	if err := canonjson.UnmarshalForeign(c.Config, &out.Run); err != nil {
 		return Config{}, fmt.Errorf("config: %w", err)
 	}
 	for _, e := range out.Run.Env {

@@ -1,7 +1,6 @@
 package baseimage
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -66,26 +65,6 @@ func CheckType(mediaType string) error {
 	return fmt.Errorf("its media type is %.100q, want an image index or an image manifest", mediaType)
 }
 
-// parse reads a document that others wrote: keys that are not known are passed
-// over. A key that stands twice is an error, and so is one that differs from a
-// known one in case alone, which some readers take for it and others do not.
-func parse(b []byte, v any, known ...string) error {
-	canon, err := canonjson.Canonicalize(b)
-	if err != nil {
-		return err
-	}
-	var keys map[string]json.RawMessage
-	if err := json.Unmarshal(canon, &keys); err != nil {
-		return err
-	}
-	for key := range keys {
-		if !slices.Contains(known, key) && slices.ContainsFunc(known, func(k string) bool { return strings.EqualFold(k, key) }) {
-			return fmt.Errorf("the key %q is one of another spelling", key)
-		}
-	}
-	return json.Unmarshal(canon, v)
-}
-
 // Choose returns the manifest that an index has for p: the one whose os,
 // architecture and variant are p's, arm64 and arm64/v8 being one. Attestations,
 // whose platform is unknown, are passed over.
@@ -95,7 +74,7 @@ func Choose(index oci.Document, p specs.Platform) (specs.LockedBlob, error) {
 		MediaType     string       `json:"mediaType"`
 		Manifests     []descriptor `json:"manifests"`
 	}
-	if err := parse(index.Bytes, &ix, "schemaVersion", "mediaType", "manifests"); err != nil {
+	if err := canonjson.UnmarshalForeign(index.Bytes, &ix); err != nil {
 		return specs.LockedBlob{}, err
 	}
 	if ix.SchemaVersion != 2 || ix.MediaType != "" && ix.MediaType != index.Descriptor.MediaType {

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/basal-project/basal/builder/oci"
+	"github.com/basal-project/basal/internal/canonjson"
 	"github.com/basal-project/basal/specs"
 )
 
@@ -23,7 +24,7 @@ func ParseManifest(doc oci.Document) (Manifest, error) {
 		Config        descriptor   `json:"config"`
 		Layers        []descriptor `json:"layers"`
 	}
-	if err := parse(doc.Bytes, &m, "schemaVersion", "mediaType", "config", "layers"); err != nil {
+	if err := canonjson.UnmarshalForeign(doc.Bytes, &m); err != nil {
 		return Manifest{}, err
 	}
 	if m.SchemaVersion != 2 || m.MediaType != "" && m.MediaType != doc.Descriptor.MediaType {

@@ -2,7 +2,6 @@ package explain
 
 import (
 	"crypto/sha256"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -98,10 +97,7 @@ func (s *side) parse(where string, b []byte, v any) bool {
 	if b == nil {
 		return false
 	}
-	canon, err := canonjson.Canonicalize(b)
-	if err == nil {
-		err = json.Unmarshal(canon, v)
-	}
+	err := canonjson.UnmarshalForeign(b, v)
 	if err != nil {
 		s.fault(where, "document cannot be read: %v", err)
 	}

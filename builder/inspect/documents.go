@@ -1,7 +1,6 @@
 package inspect
 
 import (
-	"encoding/json"
 	"fmt"
 	"strings"
 
@@ -144,11 +143,7 @@ func unmarshal(b []byte, v any) error {
 	if len(b) > maxDocument {
 		return fmt.Errorf("%d bytes, more than %d", len(b), maxDocument)
 	}
-	canon, err := canonjson.Canonicalize(b)
-	if err != nil {
-		return err
-	}
-	return json.Unmarshal(canon, v)
+	return canonjson.UnmarshalForeign(b, v)
 }
 
 func fault(d digest.Digest, format string, args ...any) *diag.Error {

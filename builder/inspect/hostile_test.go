@@ -32,6 +32,7 @@ func TestHostile(t *testing.T) {
 		"a list":           {oci.MediaTypeIndex, `[]`, "cannot unmarshal"},
 		"null":             {oci.MediaTypeIndex, `null`, "schemaVersion is 0"},
 		"twice":            {oci.MediaTypeIndex, `{"schemaVersion":2,"schemaVersion":2}`, "duplicate key"},
+		"other spelling":   {oci.MediaTypeIndex, index(strings.Replace(good, `"digest"`, `"digeſt":"","digest"`, 1)), "is another spelling"},
 		"deep":             {oci.MediaTypeIndex, strings.Repeat("[", 100_000), "max depth"},
 		"other type":       {oci.MediaTypeManifest, index(good), "is announced as"},
 		"no type":          {"", `{"schemaVersion":2}`, "neither an image manifest nor an index"},
@@ -65,6 +66,7 @@ func TestHostileConfig(t *testing.T) {
 		"no JSON":     {`x`, "invalid character"},
 		"no layers":   {`{}`, "0 diff_ids for the manifest's 1 layers"},
 		"more layers": {`{"rootfs":{"diff_ids":["` + digest.Of(nil).String() + `","` + digest.Of(nil).String() + `"]}}`, "2 diff_ids"},
+		"other ids":   {`{"rootfs":{"diff_ids":[],"Diff_ids":[]}}`, "is another spelling"},
 		"false ids":   {`{"rootfs":{"diff_ids":["x"]}}`, "does not begin"},
 		"false type":  {`{"config":{"Env":{"a":"b"}}}`, "cannot unmarshal"},
 	} {

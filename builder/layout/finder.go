@@ -140,7 +140,9 @@ func (f *Finder) unlisted(d digest.Digest) (oci.Document, error) {
 	if digest.Of(b) != d {
 		return oci.Document{}, fmt.Errorf("%s: document %s: %w", f.layout.path, d, digest.ErrMismatch)
 	}
-	var kind struct{ MediaType string }
+	var kind struct {
+		MediaType string `json:"mediaType"`
+	}
 	if err := f.layout.parse(doc, &kind); err != nil {
 		return oci.Document{}, err
 	}
@@ -206,7 +208,9 @@ func (f *Finder) linked(d oci.Descriptor) (oci.Document, digest.Digest, error) {
 		return oci.Document{}, digest.Digest{}, err
 	}
 	var links struct {
-		Subject struct{ Digest digest.Digest }
+		Subject struct {
+			Digest digest.Digest `json:"digest"`
+		} `json:"subject"`
 	}
 	err = f.layout.parse(doc, &links)
 	return doc, links.Subject.Digest, err

@@ -7,6 +7,7 @@ import (
 
 	"github.com/basal-project/basal/builder/layer"
 	"github.com/basal-project/basal/builder/oci"
+	"github.com/basal-project/basal/internal/canonjson"
 	"github.com/basal-project/basal/specs"
 )
 
@@ -41,7 +42,7 @@ func (l *Layout) top() (oci.Index, error) {
 	if err != nil {
 		return top, fmt.Errorf("%s: %w", l.path, err)
 	}
-	if err := parse(b, &top); err != nil {
+	if err := canonjson.UnmarshalForeign(b, &top); err != nil {
 		return top, fmt.Errorf("%s: %s: %w", l.path, indexFile, err)
 	}
 	if len(top.Manifests) > maxTags {
@@ -115,7 +116,7 @@ func (l *Layout) platform(d oci.Descriptor) (oci.Image, error) {
 }
 
 func (l *Layout) parse(doc oci.Document, v any) error {
-	if err := parse(doc.Bytes, v); err != nil {
+	if err := canonjson.UnmarshalForeign(doc.Bytes, v); err != nil {
 		return l.fault(doc.Descriptor, "%v", err)
 	}
 	return nil

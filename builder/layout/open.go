@@ -1,7 +1,6 @@
 package layout
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -12,7 +11,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/basal-project/basal/builder/oci"
-	"github.com/basal-project/basal/internal/canonjson"
 	"github.com/basal-project/basal/internal/diag"
 	"github.com/basal-project/basal/internal/digest"
 )
@@ -133,17 +131,6 @@ func (l *Layout) Document(d oci.Descriptor) (oci.Document, error) {
 		return oci.Document{}, fmt.Errorf("%s: document %s: %w", l.path, d.Digest, err)
 	}
 	return oci.Document{Bytes: b, Descriptor: d}, nil
-}
-
-// parse reads a document that may have been written by others: keys that Basal
-// does not write are passed over, but one that stands twice, or anything after
-// the document, is an error.
-func parse(b []byte, v any) error {
-	canon, err := canonjson.Canonicalize(b)
-	if err != nil {
-		return err
-	}
-	return json.Unmarshal(canon, v)
 }
 
 // dir is a layout in a directory. Its root keeps links from leading out of it.

@@ -142,6 +142,7 @@ func TestHostileDocuments(t *testing.T) {
 		"bad digest":          {strings.Replace(tag(empty), "sha256:", "sha512:", 1), nil, "does not begin with"},
 		"negative size":       {strings.Replace(tag(empty), `"size":`, `"size":-`, 1), []string{empty}, "size of -"},
 		"huge size":           {strings.Replace(tag(empty), `"size":`, `"size":9999999`, 1), []string{empty}, "more than 4194304"},
+		"other spelling":      {strings.Replace(tag(empty), `"size":`, `"ſize":1,"size":`, 1), []string{empty}, `"ſize" is another spelling`},
 		"missing blob":        {tag(empty), nil, "file does not exist"},
 		"index in an index":   {tag(nested), []string{nested, empty}, "want manifests with platforms only"},
 		"too many platforms":  {tag(many), []string{many}, "at most 100 manifests"},

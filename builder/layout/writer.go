@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"github.com/basal-project/basal/builder/oci"
+	"github.com/basal-project/basal/internal/canonjson"
 	"github.com/basal-project/basal/internal/digest"
 )
 
@@ -116,10 +117,12 @@ func (w *Writer) loose() ([]oci.Descriptor, error) {
 	refers := map[digest.Digest]bool{}
 	for d, doc := range w.docs {
 		var links struct {
-			Manifests []struct{ Digest digest.Digest }
-			Subject   *struct{}
+			Manifests []struct {
+				Digest digest.Digest `json:"digest"`
+			} `json:"manifests"`
+			Subject *struct{} `json:"subject"`
 		}
-		if err := parse(doc.Bytes, &links); err != nil {
+		if err := canonjson.UnmarshalForeign(doc.Bytes, &links); err != nil {
 			return nil, err
 		}
 		for _, m := range links.Manifests {
@@ -151,7 +154,7 @@ var (
 // the manifest of an image.
 func (w *Writer) load(tag string, doc oci.Document) (dockerImage, bool) {
 	var m oci.Manifest
-	if w.name == "" || isEvidence(tag) || bytes.Contains(doc.Bytes, []byte(`"manifests"`)) || parse(doc.Bytes, &m) != nil {
+	if w.name == "" || isEvidence(tag) || bytes.Contains(doc.Bytes, []byte(`"manifests"`)) || canonjson.UnmarshalForeign(doc.Bytes, &m) != nil {
 		return dockerImage{}, false
 	}
 	if !slices.Contains(loadableConfigs, m.Config.MediaType) || len(m.Layers) == 0 {

@@ -164,7 +164,7 @@ func (o object) get(key string, v any) error {
 	if !ok {
 		return nil
 	}
-	if err := json.Unmarshal(b, v); err != nil {
+	if err := canonjson.UnmarshalForeign(b, v); err != nil {
 		return fmt.Errorf("%s: %w", key, err)
 	}
 	return nil

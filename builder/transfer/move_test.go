@@ -167,6 +167,7 @@ func TestFaults(t *testing.T) {
 		"duplicate key":         {text(oci.MediaTypeManifest, `{"layers":[],"layers":[]}`), "duplicate key"},
 		"capitals":              {manifest(`,"Layers":[]`), `key "Layers", want "layers"`},
 		"capitals below":        {image(with(layer, "Digest", layer.Digest)), `key "Digest", want "digest"`},
+		"capitals in platforms": {named(with(good.Descriptor, "platform", map[string]any{"os": "linux", "oſ": "windows"})), `platform: json: the key "oſ" is another spelling of "os"`},
 		"both kinds":            {manifest(`,"manifests":[]`), `has "manifests"`},
 		"no layers":             {text(oci.MediaTypeManifest, `{"schemaVersion":2,"config":{}}`), "no layers"},
 		"no config":             {text(oci.MediaTypeManifest, `{"schemaVersion":2,"layers":[]}`), "no config"},

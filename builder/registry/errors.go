@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"os"
 	"slices"
 	"strings"
 	"syscall"
@@ -80,7 +81,7 @@ func transient(err error) bool {
 	var answer *transport.Error
 	var dns *net.DNSError
 	switch {
-	case is[*diag.Error](err), is[credentials](err), is[source](err), errors.Is(err, digest.ErrMismatch):
+	case is[*diag.Error](err), is[credentials](err), is[source](err), errors.Is(err, digest.ErrMismatch), errors.Is(err, errLoginPage):
 		return false
 	case errors.As(err, &answer):
 		return transientStatus(answer)
@@ -110,6 +111,20 @@ func transientStatus(e *transport.Error) bool {
 
 // explain says in people's words why what failed with err.
 func (r *Repository) explain(ctx context.Context, a access, what string, err error) error {
+	e := r.verdict(ctx, a, what, err)
+	var ours *diag.Error
+	var answer *transport.Error
+	if !is[unlisted](err) || ctx.Err() != nil || !errors.As(e, &ours) || ours.Code != diag.Unavailable || errors.As(err, &answer) && transient(err) || isNetwork(err) {
+		return e
+	}
+	const without = "--no-evidence moves an image without what refers to it"
+	if ours.Hint == "" {
+		return ours.WithHint(without)
+	}
+	return ours.WithHint("%s; %s", ours.Hint, without)
+}
+
+func (r *Repository) verdict(ctx context.Context, a access, what string, err error) error {
 	if err == nil {
 		return nil
 	}
@@ -128,6 +143,8 @@ func (r *Repository) explain(ctx context.Context, a access, what string, err err
 		e := *ours
 		e.Msg = what + ": " + e.Msg
 		return &e
+	case errors.Is(err, errLoginPage):
+		return diag.Unavailablef("%s: %w", what, plain(err)).WithHint("a proxy or a login page seems to answer in the registry's place; check the address, the proxy and the network's login")
 	case errors.Is(err, digest.ErrMismatch):
 		return diag.Failedf("%s: %w", what, err).WithHint("the registry, or something between, does not tell the truth")
 	case is[credentials](err):
@@ -150,8 +167,18 @@ func networkHint(err error) string {
 		return "check the name of the registry"
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return "nothing answers at that address; check host and port"
+	case isNetwork(err):
+		return "check the network, and try again"
 	}
-	return "check the network, and try again"
+	return ""
+}
+
+// isNetwork reports whether err is a fault on the way, as opposed to an answer
+// that cannot be understood.
+func isNetwork(err error) bool {
+	return is[*net.OpError](err) || is[*net.DNSError](err) || is[syscall.Errno](err) || is[broken](err) ||
+		errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, errStalled) || errors.Is(err, os.ErrDeadlineExceeded) ||
+		strings.Contains(err.Error(), "timeout") || strings.HasPrefix(plain(err).Error(), "http2: ")
 }
 
 // refusal explains an answer that says no.

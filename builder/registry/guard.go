@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"net/url"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -52,6 +53,11 @@ func (g *guard) RoundTrip(in *http.Request) (*http.Response, error) {
 	w.timer.Reset(g.policy.stall)
 	resp.Request = in
 	resp.Body = &answer{ReadCloser: resp.Body, watch: w}
+	if _, err := url.Parse(resp.Header.Get("Location")); err != nil {
+		// It may carry a secret, which other layers would print.
+		resp.Body.Close()
+		return nil, diag.Unavailablef("%s leads to something that is no address", in.URL.Host)
+	}
 	if err := g.bound(in, resp); err != nil {
 		resp.Body.Close()
 		return nil, err
@@ -68,20 +74,23 @@ func (g *guard) RoundTrip(in *http.Request) (*http.Response, error) {
 // admit refuses requests that must not leave.
 func (g *guard) admit(req *http.Request) error {
 	host := req.URL.Hostname()
-	if req.URL.Scheme == "http" && !g.insecure && !loopback(host) {
-		return diag.Usagef("plain HTTP to %s is refused", req.URL.Host).
-			WithHint("if that registry cannot do HTTPS and the network is trusted, say --insecure")
-	}
-	if req.Response == nil {
-		return nil
-	}
 	via := hops(req)
-	first, last := via[len(via)-1], via[0]
 	switch {
 	case len(via) > maxRedirects:
 		return diag.Unavailablef("redirected more than %d times", maxRedirects)
-	case last.Scheme == "https" && req.URL.Scheme != "https":
+	case len(via) > 0 && via[0].Scheme == "https" && req.URL.Scheme != "https":
 		return diag.Unavailablef("redirected from https to %s on %s, which is refused", req.URL.Scheme, req.URL.Host)
+	case req.URL.Scheme == "http" && !g.insecure && !loopback(host):
+		if !isGreeting(req) {
+			return diag.Unavailablef("led to plain HTTP on %s, which is refused", req.URL.Host)
+		}
+		return diag.Usagef("plain HTTP to %s is refused", req.URL.Host).
+			WithHint("if that registry cannot do HTTPS and the network is trusted, say --insecure")
+	case len(via) == 0:
+		return nil
+	}
+	first, last := via[len(via)-1], via[0]
+	switch {
 	case req.URL.Host != last.Host && req.Body != nil && req.Body != http.NoBody:
 		// What is sent may be a refresh token.
 		return diag.Unavailablef("%s wants what is sent to it sent to %s, which is refused", last.Host, req.URL.Host)
@@ -89,6 +98,12 @@ func (g *guard) admit(req *http.Request) error {
 		return diag.Unavailablef("%s leads to the internal address %s, which is refused", first.Host, req.URL.Host)
 	}
 	return nil
+}
+
+// isGreeting reports whether req is the first word with a registry that a user
+// named, not an address that a server gave.
+func isGreeting(req *http.Request) bool {
+	return req.Response == nil && req.Method == http.MethodGet && req.URL.Path == "/v2/" && req.URL.RawQuery == ""
 }
 
 // hops returns where req was before it was redirected, last place first.
@@ -101,12 +116,21 @@ func hops(req *http.Request) []*url.URL {
 	return via
 }
 
-// internal reports whether a host is an address that a public server has no
-// business to point at.
+// internal reports whether a host is one that a public server has no business to
+// point at, in whatever spelling resolvers take.
 func internal(host string) bool {
-	a, err := netip.ParseAddr(host)
-	a = a.Unmap()
-	return err == nil && (a.IsLoopback() || a.IsPrivate() || a.IsLinkLocalUnicast() || a.IsUnspecified())
+	host = strings.ToLower(strings.TrimRight(host, "."))
+	if host == "" || host == "localhost" || strings.HasSuffix(host, ".localhost") {
+		return true
+	}
+	if a, err := netip.ParseAddr(host); err == nil {
+		a = a.Unmap()
+		return a.IsLoopback() || a.IsPrivate() || a.IsLinkLocalUnicast() || a.IsUnspecified()
+	}
+	// No name ends in a number: 127.1 and 0x7f000001 are addresses, too.
+	last := host[strings.LastIndexByte(host, '.')+1:]
+	_, err := strconv.ParseUint(last, 0, 64)
+	return err == nil || strings.Trim(last, "0123456789") == ""
 }
 
 // bound limits what is read of an answer.

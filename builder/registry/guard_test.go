@@ -184,7 +184,7 @@ func TestTokenServerCannotPassCredentialsOn(t *testing.T) {
 				w.WriteHeader(http.StatusUnauthorized)
 				return true
 			})
-			_, err := s.open(t, client(Options{Keychain: key}), "team/image").Tags(context.Background())
+			_, err := s.open(t, client(Options{Keychain: key}), "team/image").Resolve(context.Background(), "v1")
 			if err == nil {
 				t.Errorf("%s, %d: no error", key.user, status)
 			}
@@ -355,5 +355,99 @@ func TestHugeDescriptorIsNotAskedFor(t *testing.T) {
 	_, err := s.repository(t).Document(context.Background(), oci.Descriptor{Digest: digest.Of(nil), Size: 100 << 20})
 	if diag.CodeOf(err) != diag.Unavailable || len(s.requests) != 0 {
 		t.Errorf("got %v, requests %q", err, s.requests)
+	}
+}
+
+func TestInternalHosts(t *testing.T) {
+	for _, host := range []string{"localhost", "LOCALHOST", "localhost.", "x.localhost", "x.localhost.", "127.0.0.1", "127.0.0.1.", "127.1", "0x7f000001", "2130706433", "0177.0.0.1", "10.1.2.3", "::1", "::ffff:10.0.0.1", "fe80::1%eth0", "169.254.169.254", "0.0.0.0", ""} {
+		if !internal(host) {
+			t.Errorf("%q is taken for public", host)
+		}
+	}
+	for _, host := range []string{"registry.example", "8.8.8.8", "registry.example.", "localhost.example", "2001:db8::1", "a1", "1.example"} {
+		if internal(host) {
+			t.Errorf("%q is taken for internal", host)
+		}
+	}
+}
+
+// A registry elsewhere has no business with the machine of its user, whichever
+// way it leads there.
+func TestNobodyLeadsToAnInternalToken(t *testing.T) {
+	for _, host := range []string{"localhost:5001", "x.localhost", "localhost.:5001", "127.0.0.1.:5001", "127.1"} {
+		var asked atomic.Bool
+		s := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+			if req.URL.Path == "/token" {
+				asked.Store(true)
+			}
+			w.Header().Set("WWW-Authenticate", `Bearer realm="https://`+host+`/token",service="x"`)
+			w.WriteHeader(http.StatusUnauthorized)
+		}))
+		c := client(Options{Keychain: login{"me", "s3cret"}, Transport: everywhere(s.Listener.Addr().String())})
+		_, err := at(t, c, "registry.example").Tags(context.Background())
+		s.Close()
+		if diag.CodeOf(err) != diag.Unavailable || asked.Load() {
+			t.Errorf("%s: got %v, asked %v", host, err, asked.Load())
+		}
+	}
+}
+
+// What begins with HTTPS goes on with HTTPS, whatever the user allows.
+func TestNoWayFromHTTPSToHTTP(t *testing.T) {
+	content, layer := blob(1000)
+	for _, insecure := range []bool{false, true} {
+		plain := serve(t, nil, nil)
+		s := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+			switch req.Method {
+			case http.MethodPost:
+				w.Header().Set("Location", "http://storage.example/upload?s3cret")
+				w.WriteHeader(http.StatusAccepted)
+			case http.MethodHead:
+				w.WriteHeader(http.StatusNotFound)
+			default:
+				if req.URL.Path != "/v2/" {
+					http.Redirect(w, req, "http://storage.example/blob?s3cret", http.StatusFound)
+				}
+			}
+		}))
+		secure := s.Listener.Addr().String()
+		wire := everywhere(secure)
+		wire.DialContext = func(ctx context.Context, _, address string) (net.Conn, error) {
+			if strings.HasPrefix(address, "storage") {
+				secure = plain.host()
+			}
+			return new(net.Dialer).DialContext(ctx, "tcp", secure)
+		}
+		r := at(t, client(Options{Transport: wire, Insecure: insecure}), "registry.example")
+		_, read := r.Open(context.Background(), layer)
+		for _, err := range []error{read, r.PutBlob(context.Background(), layer, opener(content, new(int)))} {
+			if diag.CodeOf(err) != diag.Unavailable || strings.Contains(fmt.Sprint(err, diag.HintOf(err)), "insecure") || strings.Contains(fmt.Sprint(err), "s3cret") {
+				t.Errorf("insecure %v: got %v, hint %q", insecure, err, diag.HintOf(err))
+			}
+		}
+		s.Close()
+		if len(plain.requests) != 0 {
+			t.Errorf("insecure %v: the plain server was asked %q", insecure, plain.requests)
+		}
+	}
+}
+
+func TestBadLocationIsNotPrinted(t *testing.T) {
+	content, layer := blob(1000)
+	for _, location := range []string{"https://storage.example/%zz?s3cret", "http://[::1/s3cret", ":s3cret"} {
+		s := serve(t, nil, func(w http.ResponseWriter, req *http.Request) bool {
+			if req.URL.Path == "/v2/" || req.Method == http.MethodHead {
+				return false
+			}
+			w.Header().Set("Location", location)
+			w.WriteHeader(map[string]int{http.MethodPost: 202, http.MethodGet: 307}[req.Method])
+			return true
+		})
+		_, read := s.repository(t).Open(context.Background(), layer)
+		for _, err := range []error{read, s.repository(t).PutBlob(context.Background(), layer, opener(content, new(int)))} {
+			if diag.CodeOf(err) != diag.Unavailable || strings.Contains(fmt.Sprint(err), "s3cret") || diag.HintOf(err) != "" {
+				t.Errorf("%s: got %v, hint %q", location, err, diag.HintOf(err))
+			}
+		}
 	}
 }

@@ -5,9 +5,10 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
+	"mime"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 
@@ -16,6 +17,7 @@ import (
 	"github.com/basal-project/basal/builder/oci"
 	"github.com/basal-project/basal/internal/diag"
 	"github.com/basal-project/basal/internal/digest"
+	"github.com/basal-project/basal/specs"
 )
 
 // Limits of what is listed. More is an error, because a list that was cut off
@@ -24,26 +26,41 @@ const (
 	maxTags      = 100_000
 	maxReferrers = 10_000
 	maxPages     = 1_000
+	maxList      = 32 << 20 // bytes of all pages
 )
 
-// Tags returns all tags, sorted.
+// unlisted is a fault in a list without which no evidence can be found.
+type unlisted struct{ error }
+
+func (u unlisted) Unwrap() error { return u.error }
+
+// Tags returns all tags, sorted; none when nothing in the repository has a tag,
+// which registries tell in the same words as that there is no such repository.
+// What cannot be a tag is left out.
 func (r *Repository) Tags(ctx context.Context) ([]string, error) {
 	var tags []string
 	first := r.url("tags", "list") + "?n=1000"
 	err := r.do(ctx, reading, "list tags", func(ctx context.Context, s *session) error {
 		tags = nil
-		return s.pages(ctx, first, nil, func(resp *http.Response, page []byte) error {
+		pages := 0
+		err := s.pages(ctx, first, nil, func(_ *http.Response, page []byte) error {
+			pages++
 			var list struct {
 				Tags []string `json:"tags"`
 			}
 			if err := json.Unmarshal(page, &list); err != nil {
 				return diag.Unavailablef("the answer is no list of tags: %w", err)
 			}
-			if tags = append(tags, list.Tags...); len(tags) > maxTags {
+			tags = append(tags, slices.DeleteFunc(list.Tags, func(t string) bool { return !specs.IsTag(t) })...)
+			if len(tags) > maxTags {
 				return diag.Unavailablef("there are more than %d tags", maxTags)
 			}
 			return nil
 		})
+		if pages == 0 && isStatus(err, http.StatusNotFound) {
+			return nil
+		}
+		return listingFault(err)
 	})
 	if err != nil {
 		return nil, err
@@ -52,10 +69,23 @@ func (r *Repository) Tags(ctx context.Context) ([]string, error) {
 	return slices.Compact(tags), nil
 }
 
+func listingFault(err error) error {
+	if err == nil {
+		return nil
+	}
+	return unlisted{err}
+}
+
+// isStatus reports whether err is an answer with one of the codes.
+func isStatus(err error, codes ...int) bool {
+	var answer *transport.Error
+	return errors.As(err, &answer) && slices.Contains(codes, answer.StatusCode)
+}
+
 // Referrers returns the descriptors of the manifests whose subject is the one
 // that is named, sorted by digest: those that the referrers API knows, and those
-// in the index under the fallback tag. What they say but for digest and size is
-// a hint: registries get the artifact type wrong.
+// in the index under the fallback tag. They have digest, size, media type and
+// artifact type; the types are hints, because registries get them wrong.
 func (r *Repository) Referrers(ctx context.Context, subject digest.Digest) ([]oci.Descriptor, error) {
 	var all []oci.Descriptor
 	add := func(list []oci.Descriptor) error {
@@ -66,10 +96,15 @@ func (r *Repository) Referrers(ctx context.Context, subject digest.Digest) ([]oc
 	}
 	err := r.do(ctx, reading, "list referrers of "+subject.String(), func(ctx context.Context, s *session) error {
 		all = nil
-		if err := r.knownReferrers(ctx, s, subject, add); err != nil {
-			return err
+		refused := r.knownReferrers(ctx, s, subject, add)
+		if refused != nil && !refusesReferrers(refused) {
+			return listingFault(refused)
 		}
-		return r.taggedReferrers(ctx, s, subject, add)
+		tagged, err := r.taggedReferrers(ctx, s, subject, add)
+		if err == nil && !tagged && !lacksReferrers(refused) {
+			err = refused
+		}
+		return listingFault(err)
 	})
 	if err != nil {
 		return nil, err
@@ -79,12 +114,11 @@ func (r *Repository) Referrers(ctx context.Context, subject digest.Digest) ([]oc
 	return slices.CompactFunc(all, func(a, b oci.Descriptor) bool { return a.Digest == b.Digest }), nil
 }
 
-// knownReferrers asks the referrers API. A registry without one says so in
-// several ways.
+// knownReferrers asks the referrers API.
 func (r *Repository) knownReferrers(ctx context.Context, s *session, subject digest.Digest, add func([]oci.Descriptor) error) error {
-	err := s.pages(ctx, r.url("referrers", subject.String()), accept(oci.MediaTypeIndex), func(resp *http.Response, page []byte) error {
-		if t := resp.Header.Get("Content-Type"); t != oci.MediaTypeIndex {
-			return errNoAPI
+	return s.pages(ctx, r.url("referrers", subject.String()), accept(oci.MediaTypeIndex), func(resp *http.Response, page []byte) error {
+		if t, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type")); t != oci.MediaTypeIndex {
+			return fmt.Errorf("%w: the answer is %s, want %s", errNoIndex, shorten(t), oci.MediaTypeIndex)
 		}
 		list, err := descriptors(page)
 		if err != nil {
@@ -92,64 +126,84 @@ func (r *Repository) knownReferrers(ctx context.Context, s *session, subject dig
 		}
 		return add(list)
 	})
-	var answer *transport.Error
-	switch {
-	case errors.Is(err, errNoAPI):
-		return nil
-	case errors.As(err, &answer) && slices.Contains([]int{http.StatusBadRequest, http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusNotAcceptable, http.StatusNotImplemented}, answer.StatusCode):
-		return nil
-	}
-	return err
 }
 
-var errNoAPI = errors.New("no referrers API")
+var errNoIndex = errors.New("the list of referrers is none")
+
+// lacksReferrers reports whether err is one of the ways in which a registry says
+// that it has no referrers API.
+func lacksReferrers(err error) bool {
+	return err == nil || isStatus(err, http.StatusBadRequest, http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusNotAcceptable, http.StatusNotImplemented)
+}
+
+// refusesReferrers reports whether the fallback tag may answer instead: the API
+// is not there, closed, or something else is in its place.
+func refusesReferrers(err error) bool {
+	return lacksReferrers(err) || errors.Is(err, errNoIndex) || errors.Is(err, errLoginPage) || isStatus(err, http.StatusUnauthorized, http.StatusForbidden)
+}
 
 // fallbackTag is the tag under which a registry without the referrers API keeps
 // the index of a manifest's referrers.
 func fallbackTag(subject digest.Digest) string { return "sha256-" + subject.Hex() }
 
-func (r *Repository) taggedReferrers(ctx context.Context, s *session, subject digest.Digest, add func([]oci.Descriptor) error) error {
-	resp, err := s.ask(ctx, http.MethodGet, r.url("manifests", fallbackTag(subject)), accept(accepted), http.StatusOK, http.StatusNotFound)
+// taggedReferrers reads the index under the fallback tag, and reports whether
+// there is one.
+func (r *Repository) taggedReferrers(ctx context.Context, s *session, subject digest.Digest, add func([]oci.Descriptor) error) (bool, error) {
+	doc, err := r.resolve(ctx, s, fallbackTag(subject), claim{})
+	if isStatus(err, http.StatusNotFound) {
+		return false, nil
+	}
 	if err != nil {
-		return err
+		return false, err
 	}
-	defer resp.Body.Close()
-	if resp.StatusCode == http.StatusNotFound {
-		return nil
+	switch t := doc.Descriptor.MediaType; {
+	case !slices.Contains(strings.Split(accepted, ","), t):
+		return false, diag.Failedf("tag %s, which lists referrers, is %s and cannot be read", fallbackTag(subject), shorten(t))
+	case t != oci.MediaTypeIndex:
+		return false, nil // somebody's image of that name, not a list of referrers
 	}
-	b, err := io.ReadAll(resp.Body)
+	list, err := descriptors(doc.Bytes)
 	if err != nil {
-		return err
+		return false, err
 	}
-	if t, err := mediaType(b, resp.Header); err != nil || t != oci.MediaTypeIndex {
-		return nil // somebody's tag of that name, not a list of referrers
-	}
-	list, err := descriptors(b)
-	if err != nil {
-		return err
-	}
-	return add(list)
+	return true, add(list)
 }
 
-// descriptors returns what an index lists.
+// descriptors returns what an index lists, without what nobody asks for: a list
+// is kept as long as an image is moved.
 func descriptors(index []byte) ([]oci.Descriptor, error) {
 	var list struct {
-		Manifests []oci.Descriptor `json:"manifests"`
+		Manifests []json.RawMessage `json:"manifests"`
 	}
 	if err := json.Unmarshal(index, &list); err != nil {
 		return nil, diag.Failedf("the list of referrers cannot be read: %w", err)
 	}
-	for _, d := range list.Manifests {
+	if len(list.Manifests) > maxReferrers {
+		return nil, diag.Unavailablef("there are more than %d referrers", maxReferrers)
+	}
+	var out []oci.Descriptor
+	for _, raw := range list.Manifests {
+		var d struct {
+			MediaType    string        `json:"mediaType"`
+			ArtifactType string        `json:"artifactType"`
+			Digest       digest.Digest `json:"digest"`
+			Size         int64         `json:"size"`
+		}
+		if err := json.Unmarshal(raw, &d); err != nil {
+			return nil, diag.Failedf("the list of referrers cannot be read: %w", err)
+		}
 		if d.Digest.IsZero() || d.Size < 0 {
 			return nil, diag.Failedf("the list of referrers has one without digest or with a size of %d bytes", d.Size)
 		}
+		out = append(out, oci.Descriptor{MediaType: d.MediaType, ArtifactType: d.ArtifactType, Digest: d.Digest, Size: d.Size})
 	}
-	return list.Manifests, nil
+	return out, nil
 }
 
 // pages reads a list that comes in several answers, each of which names the next
 // in its Link header (RFC 8288).
 func (s *session) pages(ctx context.Context, first string, header http.Header, read func(*http.Response, []byte) error) error {
+	size := 0
 	for n, next := 0, first; next != ""; n++ {
 		if n == maxPages {
 			return diag.Unavailablef("the list has more than %d pages", maxPages)
@@ -163,29 +217,15 @@ func (s *session) pages(ctx context.Context, first string, header http.Header, r
 		if err != nil {
 			return err
 		}
+		if size += len(page); size > maxList {
+			return diag.Unavailablef("the list has more than %d MiB", maxList>>20)
+		}
 		if err := read(resp, page); err != nil {
 			return err
 		}
-		if next, err = nextPage(resp.Request.URL, resp.Header.Get("Link")); err != nil {
+		if next, err = nextPage(resp.Request.URL, resp.Header.Values("Link")); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// nextPage returns the address that link names, "" when it names none. A list
-// goes on at the host where it began.
-func nextPage(from *url.URL, link string) (string, error) {
-	target, params, ok := strings.Cut(strings.TrimPrefix(strings.TrimSpace(link), "<"), ">")
-	if !ok || !strings.Contains(strings.ReplaceAll(params, `"`, ""), "rel=next") {
-		return "", nil
-	}
-	u, err := from.Parse(target)
-	if err != nil {
-		return "", diag.Unavailablef("the list goes on at %q, which is no address", shorten(target))
-	}
-	if u.Host != from.Host {
-		return "", diag.Unavailablef("the list goes on at another host, %s, which is refused", shorten(u.Host))
-	}
-	return u.String(), nil
 }

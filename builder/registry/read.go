@@ -3,6 +3,7 @@ package registry
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -45,11 +46,23 @@ func (s *session) ask(ctx context.Context, method, url string, header http.Heade
 	if err != nil {
 		return nil, err
 	}
-	if err := transport.CheckError(resp, want...); err != nil {
+	err = transport.CheckError(resp, want...)
+	if err == nil && resp.StatusCode == http.StatusOK && isPage(resp.Header) && ctx.Value(bulk{}) == nil {
+		err = errLoginPage
+	}
+	if err != nil {
 		resp.Body.Close()
 		return nil, err
 	}
 	return resp, nil
+}
+
+// errLoginPage is an answer for people, where no registry gives one.
+var errLoginPage = errors.New("got an HTML page, want the answer of a registry")
+
+func isPage(h http.Header) bool {
+	t, _, _ := mime.ParseMediaType(h.Get("Content-Type"))
+	return t == "text/html"
 }
 
 // Document returns the manifest or index that d names, at most 4 MiB, checked

@@ -57,7 +57,7 @@ func TestWhatIsNotThere(t *testing.T) {
 		"digest":     func() error { _, err := r.Resolve(ctx, absent.Digest.String()); return err },
 		"document":   func() error { _, err := r.Document(ctx, absent); return err },
 		"blob":       func() error { _, err := r.Open(ctx, absent); return err },
-		"repository": func() error { _, err := s.open(t, client(Options{}), "no/such").Tags(ctx); return err },
+		"repository": func() error { _, err := s.open(t, client(Options{}), "no/such").Resolve(ctx, "v1"); return err },
 	}
 	for what, call := range calls {
 		err := call()

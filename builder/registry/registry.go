@@ -119,7 +119,13 @@ func (r *Repository) session(ctx context.Context, a access) (*session, error) {
 	if err != nil {
 		return nil, credentials{err}
 	}
-	rt, err := transport.NewWithContext(ctx, r.name.Registry, auth, r.client.wire, scopes)
+	guarded := &fence{next: r.client.wire, registry: r.name.Registry}
+	greeted, err := transport.Ping(ctx, r.name.Registry, guarded) // whose answer is remembered
+	if err != nil {
+		return nil, greeting{r.client.greet.fault(r.name.RegistryStr(), err)}
+	}
+	guarded.secure.Store(!greeted.Insecure)
+	rt, err := transport.NewWithContext(ctx, r.name.Registry, auth, guarded, scopes)
 	if err != nil {
 		return nil, greeting{r.client.greet.fault(r.name.RegistryStr(), err)}
 	}

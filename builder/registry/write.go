@@ -113,12 +113,18 @@ func (r *Repository) put(ctx context.Context, what string, ref name.Reference, d
 	if len(doc.Bytes) > maxAnswer {
 		return r.explain(ctx, writing, what, diag.Failedf("it has %d bytes, at most %d are allowed", len(doc.Bytes), maxAnswer))
 	}
-	if hasSubject(doc.Bytes) {
+	subject := subjectOf(doc.Bytes)
+	if !subject.IsZero() {
 		// The fallback tag is read, changed and written back.
 		r.subjects.Lock()
 		defer r.subjects.Unlock()
 	}
 	return r.do(ctx, writing, what, func(ctx context.Context, s *session) error {
+		if !subject.IsZero() {
+			if err := r.keepsImage(ctx, s, subject); err != nil {
+				return err
+			}
+		}
 		p, err := s.pusher()
 		if err != nil {
 			return err
@@ -127,11 +133,16 @@ func (r *Repository) put(ctx context.Context, what string, ref name.Reference, d
 	})
 }
 
-func hasSubject(b []byte) bool {
+func subjectOf(b []byte) digest.Digest {
 	var m struct {
-		Subject json.RawMessage `json:"subject"`
+		Subject struct {
+			Digest digest.Digest `json:"digest"`
+		} `json:"subject"`
 	}
-	return json.Unmarshal(b, &m) == nil && m.Subject != nil
+	if json.Unmarshal(b, &m) != nil {
+		return digest.Digest{}
+	}
+	return m.Subject.Digest
 }
 
 // raw is a document as go-containerregistry takes it.

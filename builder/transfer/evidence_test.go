@@ -136,3 +136,29 @@ func TestTooMuchEvidence(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// What only the target knows about an image is not lost to a tag of the same name.
+func TestEvidenceOfTheTarget(t *testing.T) {
+	from, root, _ := proved(t)
+	tag := "sha256-" + root.Document.Descriptor.Digest.Hex() + ".sig"
+	to := newMemory()
+	move1(t, from, to, Options{Evidence: from}, root)
+	own := to.image(t, nil, "signature of somebody else")
+	theirs := to.tags[tag]
+	to.tags[tag] = own.Descriptor.Digest
+	to.log = nil
+	_, err := Move(context.Background(), from, to, []Root{root}, Options{Evidence: from})
+	if err == nil || !strings.Contains(err.Error(), own.Descriptor.Digest.String()) || !strings.Contains(err.Error(), theirs.String()) {
+		t.Errorf("got %v", err)
+	}
+	if to.tags[tag] != own.Descriptor.Digest || to.count("put", "upload", "tag ") > 0 {
+		t.Errorf("written: %q", to.log)
+	}
+	// One signature more, as cosign adds it.
+	both := from.image(t, nil, "signature of cosign 2", "signature of somebody else")
+	from.tags[tag] = both.Descriptor.Digest
+	if report := move1(t, from, to, Options{Evidence: from}, root); !slices.Equal(report.Tags, []string{tag}) {
+		t.Errorf("tags %q were set", report.Tags)
+	}
+	move1(t, from, to, Options{Evidence: from}, root)
+}

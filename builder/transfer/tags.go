@@ -104,6 +104,11 @@ func (m *move) ask(ctx context.Context, c *change) error {
 		m.there[c.Digest] = true // what a tag names is there
 		m.mu.Unlock()
 	}
+	if !c.done && !c.old.IsZero() {
+		if err := m.succeeds(ctx, c); err != nil {
+			return err
+		}
+	}
 	if c.Fixed && !c.done && !c.old.IsZero() {
 		return diag.Failedf("tag %s never moves, names %s, and would have to name %s", c.Name, c.old, c.Digest).
 			WithHint("somebody has moved or made it by hand; remove it from the registry")

@@ -4,8 +4,10 @@ import (
 	"debug/buildinfo"
 	"debug/elf"
 	"fmt"
+	"maps"
 	"runtime/debug"
 	"slices"
+	"strings"
 
 	"github.com/basal-project/basal/builder"
 	"github.com/basal-project/basal/internal/diag"
@@ -19,6 +21,12 @@ func (j job) check(b builder.Binary) error {
 	if err != nil {
 		return diag.Failedf("Go package %s: the program says nothing of its build: %w", j.Package, err)
 	}
+	if err := j.compareSums(info); err != nil {
+		return err
+	}
+	if fault := j.compareSettings(info.Settings); fault != "" {
+		return diag.Usagef("Go package %s: %s", j.Package, fault).WithHint("look at the file go.env of the Go release: it decides where nobody else does")
+	}
 	if fault := j.compare(info); fault != "" {
 		return diag.Usagef("Go package %s: %s", j.Package, fault).WithHint("%s", lockAgain)
 	}
@@ -26,6 +34,32 @@ func (j job) check(b builder.Binary) error {
 		return diag.Usagef("Go package %s: the program %s", j.Package, fault).WithHint("Basal makes static programs for the platforms of the spec")
 	}
 	return nil
+}
+
+// compareSums refuses a module that has other bytes than the lock's of the same
+// version: that is no change to accept.
+func (j job) compareSums(info *buildinfo.BuildInfo) error {
+	for _, part := range append([]*debug.Module{&info.Main}, info.Deps...) {
+		if err := j.sameBytes(moduleOf(part)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// sameBytes holds a module against the one of its path and version in the lock.
+func (j job) sameBytes(m specs.Module) error {
+	for _, o := range append([]specs.Module{j.Locked.Module}, j.Locked.Modules...) {
+		if o.Path == m.Path && o.Version == m.Version && o.Sum != m.Sum {
+			return otherBytes(fmt.Errorf("Go package %s: got %s, and the lock says %s", j.Package, describe(m), describe(o)))
+		}
+	}
+	return nil
+}
+
+// otherBytes is the error of a module that somebody has changed.
+func otherBytes(err error) error {
+	return diag.Failedf("%w", err).WithHint("these are other bytes than were locked or than go.sum names: look at GOPROXY, the module cache and the offline folder; do not work around this")
 }
 
 // compare returns the first thing that a binary says otherwise than the lock.
@@ -49,12 +83,54 @@ func (j job) compare(info *buildinfo.BuildInfo) string {
 			return fmt.Sprintf("it is linked with %s, which the lock does not have", describe(m))
 		}
 	}
-	for _, want := range []debug.BuildSetting{{Key: "CGO_ENABLED", Value: "0"}, {Key: "-trimpath", Value: "true"}, {Key: "-compiler", Value: "gc"}, {Key: "-buildmode", Value: "exe"}} {
-		if !slices.Contains(info.Settings, want) {
-			return fmt.Sprintf("it was not compiled with %s=%s", want.Key, want.Value)
+	return ""
+}
+
+// compareSettings returns the first setting that is not the job's. What the
+// source itself decides is free: GODEBUG lines and a profile. With -trimpath the
+// go command does not write down -ldflags.
+func (j job) compareSettings(settings []debug.BuildSetting) string {
+	want := map[string]string{
+		"-buildmode": "exe", "-compiler": "gc", "-trimpath": "true", "CGO_ENABLED": "0",
+		"GOOS": j.Platform.OS, "GOARCH": j.Platform.Arch,
+	}
+	if len(j.Tags) > 0 {
+		want["-tags"] = strings.Join(j.Tags, ",")
+	}
+	level := levels[j.Platform.Arch]
+	if level != "" {
+		want[level] = assigned(places{}.environ(j.Platform), level)
+	}
+	for _, s := range settings {
+		if s.Key == "DefaultGODEBUG" || s.Key == "-pgo" {
+			continue
 		}
+		if value, ok := want[s.Key]; !ok || value != s.Value {
+			return fmt.Sprintf("it was compiled with %s=%s, which neither the spec nor Basal asks for", s.Key, s.Value)
+		}
+		delete(want, s.Key)
+	}
+	delete(want, level) // not all releases know all of them
+	for _, key := range slices.Sorted(maps.Keys(want)) {
+		return fmt.Sprintf("it was not compiled with %s=%s", key, want[key])
 	}
 	return ""
+}
+
+// levels are the settings that hold the feature levels of processors.
+var levels = map[string]string{
+	"amd64": "GOAMD64", "arm64": "GOARM64", "arm": "GOARM", "386": "GO386", "ppc64le": "GOPPC64", "riscv64": "GORISCV64",
+}
+
+// assigned returns the value that an environment gives to a name.
+func assigned(env []string, name string) string {
+	value := ""
+	for _, e := range env {
+		if v, ok := strings.CutPrefix(e, name+"="); ok {
+			value = v
+		}
+	}
+	return value
 }
 
 func moduleOf(m *debug.Module) specs.Module {

@@ -69,26 +69,7 @@ func (t *Tool) output(ctx context.Context, c call) ([]byte, error) {
 	case errors.Is(err, os.ErrNotExist):
 		return nil, diag.Usagef("%s: %w", c.tool.command(), err)
 	}
-	return nil, &commandError{t.readable(stderr.String(), c.dir), err}
-}
-
-// readable returns the first lines of a message of the go command, without the
-// paths of this machine.
-func (t *Tool) readable(s, dir string) string {
-	s = strings.NewReplacer(dir+"/", "", t.env.modules+"/", "").Replace(strings.TrimSpace(s))
-	var lines []string
-	for line := range strings.Lines(s) {
-		line = strings.TrimRight(line, "\n")
-		if strings.HasPrefix(line, "# ") || strings.HasPrefix(line, "go: downloading ") {
-			continue // the package, which is named already
-		}
-		if len(lines) == maxLines {
-			lines = append(lines, "…")
-			break
-		}
-		lines = append(lines, strings.TrimPrefix(line, "go: "))
-	}
-	return strings.Join(lines, "\n")
+	return nil, &commandError{withoutRoot(t.readable(stderr.String(), c.dir), c.tool), err}
 }
 
 // indent puts a message behind a colon, or below it when it has several lines.

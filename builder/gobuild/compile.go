@@ -78,13 +78,14 @@ func (j job) flags() []string {
 	return flags
 }
 
-// joinFlags writes flags as the go command splits them: one with a space in it
-// is quoted. specs allows no quotes in a flag.
+// joinFlags writes flags as the go command splits them. The value of -X is quoted
+// when there is a space in it, and never the whole flag: the go command refuses
+// flags that begin with a quote. specs allows no quotes in a flag.
 func joinFlags(flags []string) string {
 	var quoted []string
 	for _, f := range flags {
-		if strings.ContainsAny(f, " \t\n\r") {
-			f = "'" + f + "'"
+		if value, ok := strings.CutPrefix(f, "-X="); ok && strings.Contains(value, " ") {
+			f = "-X '" + value + "'"
 		}
 		quoted = append(quoted, f)
 	}

@@ -90,6 +90,9 @@ func (t *Tool) download(ctx context.Context, j job, env ...string) error {
 		in.env = append(t.env.network(), "GOPROXY="+t.localProxies()+","+proxies, "GOSUMDB=off")
 	}
 	in.env = append(in.env, env...)
+	if err := t.checkInputs(j); err != nil {
+		return err
+	}
 	if j.local == nil {
 		// go install also asks what version this is.
 		if _, err := in.run(ctx, j.Platform, "mod", "download", j.Locked.Module.Path+"@"+j.Locked.Module.Version); err != nil {
@@ -105,17 +108,14 @@ func (t *Tool) download(ctx context.Context, j job, env ...string) error {
 // compare holds what was found against the lock.
 func (in *inspection) compare(j job) error {
 	if in.found != (specs.Module{}) && in.found != j.Locked.Module {
-		return diag.Failedf("Go package %s: got %s, and the lock says %s", in.pkg, describe(in.found), describe(j.Locked.Module)).
-			WithHint("these are other bytes than were locked: look at GOPROXY")
+		return otherBytes(fmt.Errorf("Go package %s: got %s, and the lock says %s", in.pkg, describe(in.found), describe(j.Locked.Module)))
 	}
 	for _, m := range in.linked {
 		if slices.Contains(j.Locked.Modules, m) {
 			continue
 		}
-		i := slices.IndexFunc(j.Locked.Modules, func(o specs.Module) bool { return o.Path == m.Path && o.Version == m.Version })
-		if i >= 0 {
-			return diag.Failedf("Go package %s: got %s, and the lock says %s", in.pkg, describe(m), describe(j.Locked.Modules[i])).
-				WithHint("these are other bytes than were locked: look at GOPROXY")
+		if err := j.sameBytes(m); err != nil {
+			return err
 		}
 		return diag.Usagef("Go package %s is linked with %s, which the lock does not have", in.pkg, describe(m)).WithHint("%s", lockAgain)
 	}

@@ -21,6 +21,12 @@ type places struct {
 func findPlaces() places {
 	e := places{path: os.Getenv("PATH"), home: os.Getenv("HOME"), temp: os.Getenv("TMPDIR"), user: userSettings()}
 	var err error
+	if e.temp != "" {
+		// The go command runs in other folders than this process.
+		if abs, err := filepath.Abs(e.temp); err == nil {
+			e.temp = abs
+		}
+	}
 	if e.cache = e.user.get("GOCACHE"); e.cache == "" || e.cache == "off" {
 		if e.cache, err = os.UserCacheDir(); err == nil {
 			e.cache = filepath.Join(e.cache, "go-build")
@@ -44,11 +50,13 @@ func findPlaces() places {
 // environ returns the environment in which programs are compiled for p, whose
 // zero value stands for no platform. All that the go command reads has a value
 // here, the lowest of each processor's feature levels among them; later
-// assignments win.
+// assignments win. To the go command an empty value is none, and then the file
+// go.env of the toolchain counts, so GOFLAGS has a flag that says what is so
+// anyway. GOEXPERIMENT has no such value; job.check finds what go.env says there.
 func (e places) environ(p specs.Platform, more ...string) []string {
 	env := []string{
 		"PATH=" + e.path, "HOME=" + e.home, "GOCACHE=" + e.cache, "GOMODCACHE=" + e.modules,
-		"LC_ALL=C", "GOENV=off", "GOFLAGS=", "GOEXPERIMENT=", "GOFIPS140=off", "GO111MODULE=on", "GOWORK=off",
+		"LC_ALL=C", "GOENV=off", "GOFLAGS=-buildvcs=false", "GOEXPERIMENT=", "GOFIPS140=off", "GO111MODULE=on", "GOWORK=off",
 		"GOTOOLCHAIN=local", "GOPROXY=off", "GOSUMDB=off", "GOVCS=*:off", "GOTELEMETRY=off", "CGO_ENABLED=0",
 		"GOAMD64=v1", "GOARM64=v8.0", "GO386=sse2", "GOPPC64=power8", "GORISCV64=rva20u64",
 	}

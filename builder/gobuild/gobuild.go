@@ -74,7 +74,7 @@ func (t *Tool) private() (string, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.temp == "" {
-		dir, err := os.MkdirTemp("", "basal-go-")
+		dir, err := os.MkdirTemp(t.env.temp, "basal-go-")
 		if err != nil {
 			return "", err
 		}

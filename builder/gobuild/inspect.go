@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"maps"
 	"os"
@@ -243,6 +244,12 @@ func (in *inspection) fault(ctx context.Context, err error, tags []string, p spe
 		return diag.Unavailablef("Go package %s: a module is neither in the module cache nor in an offline folder:%s", in.pkg, indent(said)).
 			WithHint("run `basal fetch` while there is a network")
 	}
+	if text, _, ok := strings.Cut(said.text, "SECURITY ERROR"); ok || strings.Contains(text, "checksum mismatch") {
+		return otherBytes(fmt.Errorf("Go package %s:%s", in.pkg, indent(errors.New(strings.TrimSpace(text)))))
+	}
+	if strings.Contains(said.text, "refusing to pass credentials") {
+		return diag.Usagef("Go package %s:%s", in.pkg, indent(said)).WithHint("a password in GOPROXY is sent over https only: change the address, or take the password out")
+	}
 	if unreachable(said.text) {
 		return diag.Unavailablef("Go package %s:%s", in.pkg, indent(said)).WithHint("check the network, and GOPROXY")
 	}
@@ -305,7 +312,20 @@ func (t *Tool) following(j job) (*inspection, error) {
 		in.dir = j.local.pkgDir
 		return in, nil
 	}
-	return in, in.wrap(j.Locked.Module.Path + " " + j.Locked.Module.Version)
+	if err := in.wrap(j.Locked.Module.Path + " " + j.Locked.Module.Version); err != nil {
+		return nil, err
+	}
+	return in, in.writeSums(j.published())
+}
+
+// writeSums gives the wrapper a go.sum: the go command refuses other bytes then
+// before it puts them into the module cache.
+func (in *inspection) writeSums(modules []specs.Module) error {
+	var b strings.Builder
+	for _, m := range modules {
+		b.WriteString(m.Path + " " + m.Version + " " + m.Sum + "\n")
+	}
+	return os.WriteFile(filepath.Join(in.dir, "go.sum"), []byte(b.String()), 0o644)
 }
 
 var _ builder.Compiler = (*Tool)(nil)

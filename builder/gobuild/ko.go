@@ -82,7 +82,7 @@ func (in *inspection) qualify(ctx context.Context) error {
 	}
 	text := out.String()
 	if fault, ok := strings.CutPrefix(text, faultAnswer); ok {
-		return in.fault(ctx, &commandError{text: in.t.readable(fault, in.dir)}, nil, in.platform)
+		return in.fault(ctx, &commandError{text: withoutRoot(in.t.readable(fault, in.dir), in.tool)}, nil, in.platform)
 	}
 	if path, ok := strings.CutPrefix(text, importAnswer); !ok || path != in.path {
 		return diag.Usagef("Go package %s: its import path is %q, want %q", in.pkg, path, in.path)

@@ -2,6 +2,7 @@ package gobuild
 
 import (
 	"context"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -24,6 +25,10 @@ func (c toolchain) command() string { return filepath.Join(c.bin, "go") }
 // installed returns the toolchain on PATH.
 func (t *Tool) installed() (toolchain, error) {
 	path, err := exec.LookPath("go")
+	if errors.Is(err, exec.ErrDot) {
+		return toolchain{}, diag.Usagef("the go command on PATH is %s, found by a folder that is not absolute", path).
+			WithHint("write only absolute folders in PATH: this one is another in each folder")
+	}
 	if err != nil {
 		return toolchain{}, diag.Usagef("there is no go command on PATH: %w", exec.ErrNotFound).WithHint("Go programs need a Go release: https://go.dev/dl")
 	}

@@ -1,7 +1,6 @@
 package locking
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"maps"
@@ -36,6 +35,10 @@ type ModuleChange struct {
 	Module string `json:"module"`           // its path, or "go" for the toolchain
 	Before string `json:"before,omitempty"` // versions; empty when there were none
 	After  string `json:"after,omitempty"`  // versions; empty when there are none
+
+	// The sums of a module whose bytes are others under the same version.
+	BeforeSum string `json:"beforeSum,omitempty"`
+	AfterSum  string `json:"afterSum,omitempty"`
 }
 
 // String returns a line for people.
@@ -45,21 +48,31 @@ func (c ModuleChange) String() string {
 		return "+ " + c.Module + " " + c.After
 	case c.After == "":
 		return "- " + c.Module + " " + c.Before
+	case c.BeforeSum != c.AfterSum:
+		return "! " + c.Module + " " + c.After + ": its bytes changed " + c.BeforeSum + " -> " + c.AfterSum
 	}
 	return "~ " + c.Module + " " + c.Before + " -> " + c.After
 }
 
-// ModuleChanges compares what the Go programs of two locks are made of; before
-// may be nil. The toolchain comes first, then the modules by path. Two programs
-// may be linked with two versions of a module. Local modules are not among them.
+// ModuleChanges compares what the Go programs of two locks are made of, those of
+// the images that they extend among them; before may be nil. The toolchain comes
+// first, then the modules by path. Two programs may be linked with two versions of
+// a module. Local modules are not among them.
 func ModuleChanges(before, after *specs.Lock) []ModuleChange {
-	was, is := moduleVersions(before), moduleVersions(after)
+	was, is := partsOf(before), partsOf(after)
 	paths := slices.AppendSeq(slices.Collect(maps.Keys(was)), maps.Keys(is))
 	slices.Sort(paths)
 	var all []ModuleChange
 	for _, path := range slices.Compact(paths) {
-		if c := (ModuleChange{strings.TrimPrefix(path, first), was[path], is[path]}); c.Before != c.After {
+		name := strings.TrimPrefix(path, first)
+		if c := (ModuleChange{Module: name, Before: was.versions(path), After: is.versions(path)}); c.Before != c.After {
 			all = append(all, c)
+		}
+		for _, version := range slices.Sorted(maps.Keys(is[path])) {
+			old, known := was[path][version]
+			if sum := is[path][version]; known && old != sum {
+				all = append(all, ModuleChange{Module: name, Before: version, After: version, BeforeSum: old, AfterSum: sum})
+			}
 		}
 	}
 	return all
@@ -68,23 +81,42 @@ func ModuleChanges(before, after *specs.Lock) []ModuleChange {
 // first begins what sorts before every module.
 const first = "\x00"
 
-func moduleVersions(lock *specs.Lock) map[string]string {
-	versions := map[string]string{}
-	if lock == nil || lock.Go == nil {
-		return versions
-	}
-	versions[first+"go"] = strings.TrimPrefix(lock.Go.Toolchain, "go")
-	var all []specs.Module
-	for _, p := range lock.Go.Programs {
-		all = append(append(all, p.Module), p.Modules...)
-	}
-	slices.SortFunc(all, func(a, b specs.Module) int {
-		return cmp.Or(strings.Compare(a.Path, b.Path), strings.Compare(a.Version, b.Version))
-	})
-	for _, m := range slices.Compact(all) {
-		if m.Version != "" {
-			versions[m.Path] = strings.TrimPrefix(versions[m.Path]+", "+m.Version, ", ")
+// parts are the sums of modules by path and version.
+type parts map[string]map[string]string
+
+func partsOf(lock *specs.Lock) parts {
+	all := parts{}
+	for l := lock; l != nil; l = l.Extends {
+		if l.Go == nil {
+			continue
+		}
+		all.add(first+"go", strings.TrimPrefix(l.Go.Toolchain, "go"), "")
+		for _, p := range l.Go.Programs {
+			for _, m := range append([]specs.Module{p.Module}, p.Modules...) {
+				all.add(m.Path, m.Version, m.Sum)
+			}
 		}
 	}
-	return versions
+	return all
+}
+
+// add takes a module, unless it is a local one. Where two programs do not agree
+// on the bytes of a version, both sums are kept.
+func (p parts) add(path, version, sum string) {
+	if version == "" {
+		return
+	}
+	if p[path] == nil {
+		p[path] = map[string]string{}
+	}
+	sums := strings.Fields(p[path][version])
+	if sum != "" && !slices.Contains(sums, sum) {
+		sums = append(sums, sum)
+		slices.Sort(sums)
+	}
+	p[path][version] = strings.Join(sums, " ")
+}
+
+func (p parts) versions(path string) string {
+	return strings.Join(slices.Sorted(maps.Keys(p[path])), ", ")
 }

@@ -28,7 +28,7 @@ import (
 type Options struct {
 	Insecure  bool              // plain HTTP to any host; without it only to loopback
 	UserAgent string            // sent before go-containerregistry's own
-	Keychain  authn.Keychain    // nil: the Docker or Podman config file and its credential helpers
+	Keychain  authn.Keychain    // nil: the files of Docker and Podman, and their credential helpers
 	Transport http.RoundTripper // nil for one that honours the usual proxy variables
 	Progress  fetch.Progress    // told about blobs on their way; nil for silence
 	Jobs      int               // connections kept for each host; 0 for 8
@@ -47,7 +47,7 @@ func New(opt Options) *Client { return newClient(opt, defaultPolicy) }
 
 func newClient(opt Options, p policy) *Client {
 	if opt.Keychain == nil {
-		opt.Keychain = authn.DefaultKeychain
+		opt.Keychain = keychain{maxHelper}
 	}
 	if opt.Progress == nil {
 		opt.Progress = silent{}

@@ -169,6 +169,9 @@ func networkHint(err error) string {
 		return "nothing answers at that address; check host and port"
 	case isNetwork(err):
 		return "check the network, and try again"
+	case strings.Contains(err.Error(), "is a private or link-local address"):
+		// go-containerregistry's own rule, even for a registry on the same machine.
+		return "a token server whose address is private must have the registry's own host and port; give it a name, or put both behind one port"
 	}
 	return ""
 }

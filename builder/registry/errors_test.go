@@ -308,3 +308,29 @@ func TestTagWithoutSaidDigest(t *testing.T) {
 		t.Errorf("got %v, %v", d, err)
 	}
 }
+
+// What is answered, however badly, is no fault of the network.
+func TestTokenServersThatCannotBeUsed(t *testing.T) {
+	for _, c := range []struct{ realm, hint string }{
+		{"http://127.0.0.1:1/token", "token server"},
+		{"/token", ""},
+	} {
+		s := serve(t, nil, func(w http.ResponseWriter, req *http.Request) bool {
+			if req.URL.Path == "/token" {
+				fmt.Fprint(w, "nonsense")
+				return true
+			}
+			realm := c.realm
+			if realm == "/token" {
+				realm = "http://" + req.Host + realm
+			}
+			w.Header().Set("WWW-Authenticate", fmt.Sprintf(`Bearer realm=%q,service="x"`, realm))
+			w.WriteHeader(http.StatusUnauthorized)
+			return true
+		})
+		_, err := s.repository(t).Resolve(context.Background(), "v1")
+		if hint := diag.HintOf(err); diag.CodeOf(err) != diag.Unavailable || !strings.Contains(hint, c.hint) || strings.Contains(hint, "network") || c.hint == "" && hint != "" {
+			t.Errorf("%s: got %v, exit code %d, hint %q", c.realm, err, diag.CodeOf(err), hint)
+		}
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/basal-project/basal/builder/oci"
 	"github.com/basal-project/basal/internal/canonjson"
@@ -63,15 +64,40 @@ func ParseConfig(b []byte) (Config, error) {
 	if err := canonjson.UnmarshalForeign(c.Config, &out.Run); err != nil {
 		return Config{}, fmt.Errorf("config: %w", err)
 	}
-	for _, e := range out.Run.Env {
-		if strings.HasPrefix(e, "=") || strings.ContainsRune(e, 0) {
-			return Config{}, fmt.Errorf("config: Env has %.100q, want NAME=VALUE", e)
-		}
+	if err := checkRun(out.Run); err != nil {
+		return Config{}, fmt.Errorf("config: %w", err)
 	}
 	dropped, err := dropped(c.Config)
 	out.Dropped = dropped
 	return out, err
 }
+
+// checkRun refuses what an engine would refuse, or take for something else.
+func checkRun(r oci.RunConfig) error {
+	for _, e := range r.Env {
+		if name, _, _ := strings.Cut(e, "="); name == "" || control(name) || strings.ContainsRune(e, 0) {
+			return fmt.Errorf("Env has %.100q, want NAME=VALUE", e)
+		}
+	}
+	for _, word := range slices.Concat(r.Entrypoint, r.Cmd) {
+		if strings.ContainsRune(word, 0) {
+			return fmt.Errorf("a command has %.100q, with a NUL character", word)
+		}
+	}
+	if r.WorkingDir != "" && !strings.HasPrefix(r.WorkingDir, "/") {
+		return fmt.Errorf("WorkingDir is %.100q, want an absolute path", r.WorkingDir)
+	}
+	words := []string{r.User, r.WorkingDir, r.StopSignal}
+	words = slices.AppendSeq(words, maps.Keys(r.ExposedPorts))
+	words = slices.AppendSeq(words, maps.Keys(r.Volumes))
+	slices.Sort(words)
+	if i := slices.IndexFunc(words, control); i >= 0 {
+		return fmt.Errorf("it has %.100q, with a control character", words[i])
+	}
+	return nil
+}
+
+func control(s string) bool { return strings.ContainsFunc(s, unicode.IsControl) }
 
 // kept are the keys of "config" that the OCI image specification defines.
 var kept = []string{"User", "ExposedPorts", "Env", "Entrypoint", "Cmd", "Volumes", "WorkingDir", "Labels", "StopSignal"}

@@ -70,8 +70,12 @@ func (rd *Reader) ReadLayer(r io.Reader, l specs.LockedLayer, scratch Scratch) (
 	if _, rerr := io.Copy(io.Discard, r); rerr != nil {
 		return nil, rerr
 	}
-	if err != nil {
+	var full noScratch
+	switch {
+	case errors.As(err, &full):
 		return nil, fmt.Errorf("layer %s: %w", l.Digest, err)
+	case err != nil:
+		return nil, faultIn("layer", l.Digest, err)
 	}
 	return out, nil
 }

@@ -64,7 +64,11 @@ func ParseManifest(doc oci.Document) (Manifest, error) {
 // with the layers and the diffIDs that manifest and config give. A config that
 // is for another platform, or for other layers, is an error.
 func Lock(p specs.Platform, at specs.LockedBlob, m Manifest, c Config) (specs.LockedImage, error) {
-	if c.Platform.OS != p.OS || c.Platform.Architecture != p.Arch {
+	said := c.Platform
+	if said.Variant == "" {
+		said.Variant = p.Variant // which configs of older tools leave out
+	}
+	if !same(said, p) {
 		return specs.LockedImage{}, fmt.Errorf("its config is for %s, want %s", text(c.Platform), p)
 	}
 	if len(c.DiffIDs) != len(m.Layers) {

@@ -33,19 +33,29 @@ func Find(ctx context.Context, src Source, base *specs.LockedBase, p specs.Platf
 	if err == nil {
 		return image, nil
 	}
-	err = fmt.Errorf("base %s: %w", base.Name, err)
 	var missing *MissingError
-	var fault unusable
-	switch {
-	case errors.As(err, &missing):
-		return Image{}, diag.Usagef("%w", err).WithHint("choose another base, or take the platform out of the spec")
-	case errors.As(err, &fault):
-		return Image{}, diag.Usagef("%w", err).WithHint("choose another base")
+	if errors.As(err, &missing) {
+		return Image{}, diag.Usagef("base %s: %w", base.Name, err).WithHint("choose another base, or take the platform out of the spec")
 	}
-	return Image{}, err
+	return Image{}, about(base.Name, err)
 }
 
-// unusable is a fault of a base's documents.
+// about says which base err is about.
+func about(name string, err error) error {
+	var fault unusable
+	if errors.As(err, &fault) {
+		return Unusable(name, err)
+	}
+	return fmt.Errorf("base %s: %w", name, err)
+}
+
+// Unusable returns err as a fault of the base that is called name, which only
+// another base can mend: an error with exit code 2.
+func Unusable(name string, err error) error {
+	return diag.Usagef("base %s: %w", name, err).WithHint("choose another base")
+}
+
+// unusable is a fault of a base's documents or layers.
 type unusable struct{ error }
 
 func (u unusable) Unwrap() error { return u.error }
@@ -127,7 +137,8 @@ func InTurn(ctx context.Context, n int, do func(ctx context.Context, i int) erro
 
 // ReadTree returns the file system of a base's image. All entries have the given
 // origin; contents of files lie in the scratch files. Every layer is checked:
-// the blob against its digest, the archive in it against its diffID.
+// the blob against its digest, the archive in it against its diffID. Layers that
+// cannot be used are an error with exit code 2.
 func ReadTree(ctx context.Context, src Source, base *specs.LockedBase, image *specs.LockedImage, origin string, scratch func() (Scratch, error), each Each) (rootfs.Tree, error) {
 	layers := make([]*Layer, len(image.Layers))
 	rd := NewReader(0)
@@ -150,16 +161,18 @@ func ReadTree(ctx context.Context, src Source, base *specs.LockedBase, image *sp
 		if err != nil {
 			break
 		}
-		if err = stack.Add(ctx, l); err != nil {
-			err = fmt.Errorf("layer %s: %w", image.Layers[i].Digest, err)
+		if err = stack.Add(ctx, l); err != nil && ctx.Err() == nil {
+			err = faultIn("layer", image.Layers[i].Digest, err)
 		}
 	}
 	var tree rootfs.Tree
 	if err == nil {
-		tree, err = stack.Tree(origin)
+		if tree, err = stack.Tree(origin); err != nil {
+			err = unusable{err}
+		}
 	}
 	if err != nil {
-		return rootfs.Tree{}, fmt.Errorf("base %s: %w", base.Name, err)
+		return rootfs.Tree{}, about(base.Name, err)
 	}
 	return tree, nil
 }

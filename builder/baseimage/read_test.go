@@ -218,8 +218,14 @@ func TestHostileDocuments(t *testing.T) {
 		"want \"layers\"":         func(f *fixture) { f.config["rootfs"].(object)["type"] = "other" },
 		"cannot parse":            func(f *fixture) { f.config["created"] = "yesterday" },
 		"NAME=VALUE":              func(f *fixture) { f.config["config"] = object{"Env": []string{"=x"}} },
-		"cannot unmarshal":        func(f *fixture) { f.config["config"] = object{"Env": "x"} },
-		"lines of history":        func(f *fixture) { f.config["history"] = make([]object, 4001) },
+		`Env has "", want`:        func(f *fixture) { f.config["config"] = object{"Env": []string{"A=1", ""}} },
+		`Env has "A\nB=1"`:        func(f *fixture) { f.config["config"] = object{"Env": []string{"A\nB=1"}} },
+		"want an absolute path":   func(f *fixture) { f.config["config"] = object{"WorkingDir": "a/../.."} },
+		`"a\nb\x1b[31m", with a`:  func(f *fixture) { f.config["config"] = object{"User": "a\nb\x1b[31m"} },
+		"with a NUL character":    func(f *fixture) { f.config["config"] = object{"Cmd": []string{"a\x00"}} },
+		"config is for linux/amd64/v3, want linux/amd64": func(f *fixture) { f.config["variant"] = "v3" },
+		"cannot unmarshal": func(f *fixture) { f.config["config"] = object{"Env": "x"} },
+		"lines of history": func(f *fixture) { f.config["history"] = make([]object, 4001) },
 	} {
 		f := newFixture(t)
 		base := f.publish(t, change)
@@ -312,6 +318,9 @@ func TestHostileArchives(t *testing.T) {
 		case c.want == "" && err != nil, c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)):
 			t.Errorf("%s: got %v, want %q", c.name, err, c.want)
 		}
+		if err = about("reg.example/base:1", err); c.want != "" && (diag.CodeOf(err) != diag.Usage || diag.HintOf(err) != "choose another base") {
+			t.Errorf("%s: code %d, hint %q", c.name, diag.CodeOf(err), diag.HintOf(err))
+		}
 	}
 }
 
@@ -377,7 +386,7 @@ func (*fullDisk) WriteAt([]byte, int64) (int, error) { return 0, errFull }
 
 func TestFullDisk(t *testing.T) {
 	b := archive(t, "f a 1")
-	if _, err := NewReader(0).ReadLayer(bytes.NewReader(b), locked(b, b, oci.MediaTypeLayerPlain), &fullDisk{}); !errors.Is(err, errFull) {
+	if _, err := NewReader(0).ReadLayer(bytes.NewReader(b), locked(b, b, oci.MediaTypeLayerPlain), &fullDisk{}); !errors.Is(err, errFull) || diag.CodeOf(about("x", err)) == diag.Usage {
 		t.Errorf("got %v", err)
 	}
 }

@@ -54,6 +54,11 @@ func (rd *Reader) newSpill(src io.Reader, dst io.WriterAt, size int64) *spill {
 	return &spill{src: src, dst: dst, used: &rd.unpacked, most: most, hash: sha256.New(), buf: make([]byte, 64<<10)}
 }
 
+// noScratch is a fault of the place where layers are kept, and not of a layer.
+type noScratch struct{ error }
+
+func (e noScratch) Unwrap() error { return e.error }
+
 // Read implements io.Reader.
 func (s *spill) Read(p []byte) (int, error) {
 	if len(s.rest) == 0 {
@@ -98,7 +103,7 @@ func (s *spill) keep(b []byte) error {
 	_, err := s.dst.WriteAt(b, s.kept)
 	s.kept += int64(len(b))
 	if err != nil {
-		return fmt.Errorf("temporary file: %w", err)
+		return noScratch{fmt.Errorf("temporary file: %w", err)}
 	}
 	return nil
 }

@@ -121,6 +121,26 @@ func checkKept(e, below rootfs.Entry) error {
 		WithHint("write the whole file in files")
 }
 
+// CheckLists refuses accounts that cannot be written into tree, a base's: /etc is
+// no directory there, or a list that would get more lines is no file. A list that
+// files has is written as it is there.
+func CheckLists(tree rootfs.Tree, a specs.Accounts, files []specs.File) error {
+	if a.IsZero() {
+		return nil
+	}
+	if e, ok := tree.Lookup("etc"); ok && e.Kind != rootfs.Dir {
+		return fmt.Errorf("/etc is a %s", e.Kind)
+	}
+	for _, path := range []string{passwdPath, groupPath} {
+		more := path == passwdPath && len(a.Users) > 0 || path == groupPath && len(a.Groups) > 0
+		written := slices.ContainsFunc(files, func(f specs.File) bool { return f.Path == "/"+path })
+		if e, ok := tree.Lookup(path); ok && more && !written && !isFile(e) {
+			return fmt.Errorf("/%s is a %s", path, e.Kind)
+		}
+	}
+	return nil
+}
+
 // keepsLines reports whether the file at path is written with all that the base
 // has there.
 func keepsLines(path string) bool {

@@ -86,21 +86,42 @@ func exhausted(name string, failures []error) error {
 		}
 	}
 	var verdict rejected
-	switch {
-	case errors.As(cause, &verdict):
+	if errors.As(cause, &verdict) {
 		e.Code, e.Hint = diag.CodeOf(verdict.error), diag.HintOf(verdict.error)
-	case len(failures) == 0:
-		e.Hint = "name a mirror with --mirror or BASAL_DEBIAN_MIRROR"
-	case errors.Is(cause, errHTML):
-		e.Hint = "a proxy or a login page seems to answer in the place of the mirror"
-	case errors.Is(cause, digest.ErrMismatch):
-		e.Hint = "these are not the bytes that were signed for; name another mirror with --mirror or BASAL_DEBIAN_MIRROR"
-	case !slices.ContainsFunc(failures, func(f error) bool { return !is[refused](f) }):
-		e.Hint = "check the names in the spec, run basal lock if the version has moved on, or name another mirror with --mirror or BASAL_DEBIAN_MIRROR"
-	default:
-		e.Hint = "check the network, or name another mirror with --mirror or BASAL_DEBIAN_MIRROR"
+	} else {
+		e.Hint = hint(cause, failures)
 	}
 	return e
+}
+
+// hint says what may help when all places failed. Only a well-known archive has
+// mirrors; anything else is at the one address that the spec names.
+func hint(cause error, failures []error) string {
+	const mirror = "name another mirror with --mirror or BASAL_DEBIAN_MIRROR"
+	mirrored := slices.ContainsFunc(failures, func(err error) bool {
+		var f failure
+		return errors.As(err, &f) && f.place.kind != theArchive
+	})
+	gone := !slices.ContainsFunc(failures, func(f error) bool { return !is[refused](f) })
+	switch {
+	case len(failures) == 0:
+		return "name a mirror with --mirror or BASAL_DEBIAN_MIRROR"
+	case errors.Is(cause, errHTML) && mirrored:
+		return "a proxy or a login page seems to answer in the place of the mirror"
+	case errors.Is(cause, errHTML):
+		return "a proxy or a login page seems to answer in the place of the server"
+	case errors.Is(cause, digest.ErrMismatch) && mirrored:
+		return "these are not the bytes that were signed for; " + mirror
+	case errors.Is(cause, digest.ErrMismatch):
+		return "these are not the bytes that are wanted: what is behind the address may have been replaced"
+	case gone && mirrored:
+		return "check the names in the spec, run basal lock if the version has moved on, or " + mirror
+	case gone:
+		return "check the address in the spec, or run basal lock if the version has moved on"
+	case mirrored:
+		return "check the network, or " + mirror
+	}
+	return "check the network and the address in the spec"
 }
 
 // mismatch describes an answer that is something else than what w names. found

@@ -14,6 +14,9 @@ type place struct {
 	base string // URL of the archive's root, without a slash at its end
 }
 
+// theArchive is the kind of a place that a spec names by its URL.
+const theArchive = "archive"
+
 // String returns kind and base, without credentials.
 func (p place) String() string { return p.kind + " " + redact(p.base) }
 
@@ -56,7 +59,7 @@ const afterRelease = 24 * time.Hour
 // one the snapshot service cannot be asked.
 func (c *Client) places(archive string, date int64) []place {
 	if isURL(archive) {
-		return []place{{"archive", strings.TrimRight(archive, "/")}}
+		return []place{{theArchive, strings.TrimRight(archive, "/")}}
 	}
 	var all []place
 	for _, base := range c.opt.Mirrors.Bases(archive) {

@@ -11,6 +11,7 @@ import (
 	"github.com/basal-project/basal/builder/compose"
 	"github.com/basal-project/basal/builder/debian"
 	"github.com/basal-project/basal/builder/oci"
+	"github.com/basal-project/basal/builder/rootfs"
 	"github.com/basal-project/basal/internal/diag"
 	"github.com/basal-project/basal/specs"
 )
@@ -123,7 +124,8 @@ func (m *maker) ownGround(ctx context.Context, p specs.Platform) (ground, error)
 		return ground{}, fmt.Errorf("%s: %w", m.File, err)
 	}
 	if found.Config.Created > specs.MaxEpoch {
-		return ground{}, diag.Failedf("base %s: it is dated %d, want at most %d seconds since 1970", m.base.Name, found.Config.Created, int64(specs.MaxEpoch))
+		err := fmt.Errorf("it is dated %d, want at most %d seconds since 1970", found.Config.Created, int64(specs.MaxEpoch))
+		return ground{}, baseimage.Unusable(m.base.Name, err)
 	}
 	m.noteDropped(found.Config)
 	g := ground{image: &found.Locked, created: found.Config.Created}
@@ -172,14 +174,17 @@ func (m *maker) inspect(ctx context.Context, base *specs.LockedBase, image *spec
 	}
 	taken, err := compose.AccountsOf(tree)
 	if err != nil {
-		return nil, fmt.Errorf("base %s: %w", base.Name, err)
+		return nil, baseimage.Unusable(base.Name, err)
 	}
 	if err := m.checkTaken(base, taken); err != nil {
 		return nil, err
 	}
+	if err := m.checkLists(base, tree); err != nil {
+		return nil, err
+	}
 	packages, err := baseimage.Packages(tree, p.Debian())
 	if err != nil {
-		return nil, fmt.Errorf("base %s: %w", base.Name, err)
+		return nil, baseimage.Unusable(base.Name, err)
 	}
 	return packages, nil
 }
@@ -202,4 +207,19 @@ func (m *maker) checkTaken(base *specs.LockedBase, taken specs.Accounts) error {
 	slices.Sort(twice)
 	return diag.Usagef("%s: accounts: %s is already in the base %s", m.File, twice[0], base.Name).
 		WithHint("remove it here, or give it another name and number")
+}
+
+// checkLists refuses accounts for which the base has no place.
+func (m *maker) checkLists(base *specs.LockedBase, tree rootfs.Tree) error {
+	err := compose.CheckLists(tree, m.Spec.Accounts, m.Spec.Files)
+	for _, patch := range m.Spec.Variants {
+		if err == nil {
+			err = compose.CheckLists(tree, patch.Accounts, slices.Concat(m.Spec.Files, patch.Files))
+		}
+	}
+	if err != nil {
+		return diag.Usagef("%s: accounts: %w in the base %s", m.File, err, base.Name).
+			WithHint("leave the accounts out, or choose another base")
+	}
+	return nil
 }

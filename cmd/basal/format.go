@@ -47,7 +47,7 @@ func formatImage(arg string, check bool) error {
 		return err
 	}
 	if check {
-		return diag.Failedf("%s is not in the usual layout", folder.file(specName)).WithHint("run: basal format %s", folder.place)
+		return diag.Failedf("%s is not in the usual layout", folder.file(specName)).WithHint("run: basal format %s", typed(folder.place))
 	}
 	return writeFile(filepath.Join(folder.dir, specName), formatted, 0o644)
 }

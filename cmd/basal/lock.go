@@ -194,7 +194,7 @@ func saveLock(cmd *cobra.Command, folder imageFolder, before, after *specs.Lock,
 		err = printChanges(cmd.OutOrStdout(), folder.file(lockName), changed, base, modules, changes, len(after.Platforms))
 	}
 	if err == nil && changed && f.check {
-		return diag.Failedf("%s is not current", folder.file(lockName)).WithHint("run: basal lock %s", folder.place)
+		return diag.Failedf("%s is not current", folder.file(lockName)).WithHint("run: basal lock %s", typed(folder.place))
 	}
 	return err
 }
@@ -207,7 +207,7 @@ func readable(folder imageFolder, b []byte, f lockFlags) error {
 		return err
 	}
 	return diag.Usagef("%s: the spec has changed, and the sections that --platform would keep do not fit it any more", folder.file(lockName)).
-		WithHint("lock all platforms: basal lock %s", folder.place)
+		WithHint("lock all platforms: basal lock %s", typed(folder.place))
 }
 
 func printChanges(w io.Writer, file string, changed bool, base *locking.Moved, modules []locking.ModuleChange, changes []locking.Change, platforms int) error {

@@ -58,6 +58,9 @@ carried over is said.`,
 }
 
 func runNew(cmd *cobra.Command, dir string, f newFlags) error {
+	if dir == "" {
+		return diag.Usagef("DIR is empty").WithHint("basal new . writes the spec here")
+	}
 	file := filepath.Join(dir, specName)
 	if exists(file) {
 		return alreadyThere(file)
@@ -79,7 +82,7 @@ func runNew(cmd *cobra.Command, dir string, f newFlags) error {
 	for _, n := range notes {
 		note(cmd.ErrOrStderr(), "%s", n)
 	}
-	note(cmd.ErrOrStderr(), "next: basal lock %s", dir)
+	note(cmd.ErrOrStderr(), "next: basal lock %s", typed(dir))
 	_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s\n", diag.Printable(file))
 	return err
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -23,6 +24,18 @@ func printJSON(cmd *cobra.Command, v any) error {
 	}
 	_, err = cmd.OutOrStdout().Write(b)
 	return err
+}
+
+// typed writes an argument as a person types it in a shell.
+func typed(arg string) string {
+	const plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_@%+=:,./-"
+	if strings.HasPrefix(arg, "-") {
+		arg = "./" + arg // no option
+	}
+	if arg != "" && strings.Trim(arg, plain) == "" {
+		return arg
+	}
+	return "'" + strings.ReplaceAll(arg, "'", `'\''`) + "'"
 }
 
 // note tells the user something that is not the answer.

@@ -109,9 +109,18 @@ func (c *contents) addPlatform(tag string, p oci.Image, blobs Blobs) error {
 func (c *contents) addRef(d oci.Descriptor, tag string) {
 	d.Annotations = map[string]string{oci.RefName: tag}
 	if c.name != "" && !isEvidence(tag) {
-		d.Annotations[containerdName] = containerdPrefix + c.name + ":" + tag
+		d.Annotations[containerdName] = fullName(c.name) + ":" + tag
 	}
 	c.refs = append(c.refs, d)
+}
+
+// fullName returns the name of a repository as containerd has it. One that begins
+// with a registry is whole already; others stand for themselves on this machine.
+func fullName(name string) string {
+	if strings.Contains(name, "/") {
+		return name
+	}
+	return containerdPrefix + name
 }
 
 // isEvidence reports whether a tag is one that names evidence about a digest: it

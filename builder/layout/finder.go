@@ -80,10 +80,13 @@ func (f *Finder) Untagged() ([]oci.Document, error) {
 func (f *Finder) Name() string {
 	name := ""
 	for _, d := range f.refs {
-		full, ok := strings.CutPrefix(d.Annotations[containerdName], containerdPrefix)
-		short, found := strings.CutSuffix(full, ":"+d.Annotations[oci.RefName])
+		full, ok := strings.CutSuffix(d.Annotations[containerdName], ":"+d.Annotations[oci.RefName])
+		short := strings.TrimPrefix(full, containerdPrefix)
+		if strings.Contains(short, "/") {
+			short = full
+		}
 		switch {
-		case !ok || !found:
+		case !ok:
 		case name != "" && name != short:
 			return ""
 		default:
@@ -93,13 +96,18 @@ func (f *Finder) Name() string {
 	return name
 }
 
-// Tags returns the tags, sorted.
+// Tags returns the tags, sorted. What no registry takes for a tag is an error.
 func (f *Finder) Tags(context.Context) ([]string, error) {
 	var tags []string
 	for _, d := range f.refs {
-		if tag := d.Annotations[oci.RefName]; tag != "" {
-			tags = append(tags, tag)
+		tag := d.Annotations[oci.RefName]
+		if tag == "" {
+			continue
 		}
+		if err := f.layout.checkTag(tag); err != nil {
+			return nil, err
+		}
+		tags = append(tags, tag)
 	}
 	slices.Sort(tags)
 	return slices.Compact(tags), nil

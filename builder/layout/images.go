@@ -8,6 +8,7 @@ import (
 	"github.com/basal-project/basal/builder/layer"
 	"github.com/basal-project/basal/builder/oci"
 	"github.com/basal-project/basal/internal/canonjson"
+	"github.com/basal-project/basal/internal/diag"
 	"github.com/basal-project/basal/specs"
 )
 
@@ -26,6 +27,9 @@ func (l *Layout) Images() ([]Image, error) {
 		if d.MediaType != oci.MediaTypeIndex || tag == "" {
 			continue // a platform's own tag, or something that no tag names
 		}
+		if err := l.checkTag(tag); err != nil {
+			return nil, err
+		}
 		image, err := l.image(tag, d)
 		if err != nil {
 			return nil, err
@@ -33,6 +37,15 @@ func (l *Layout) Images() ([]Image, error) {
 		images = append(images, image)
 	}
 	return images, nil
+}
+
+// checkTag refuses what cannot be a tag of a registry, and could be anything.
+func (l *Layout) checkTag(tag string) error {
+	if specs.IsTag(tag) {
+		return nil
+	}
+	return diag.Failedf("%s: %s has the tag %.140q, which is none", l.path, indexFile, tag).
+		WithHint("a tag is at most 128 letters, digits, dots, dashes and underscores")
 }
 
 // top reads index.json.

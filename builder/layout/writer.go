@@ -80,9 +80,13 @@ func (w *Writer) Tag(_ context.Context, tag string, doc oci.Document) error {
 }
 
 // Commit reads the blobs and writes the layout as Write does: whole or not at
-// all, in place of the layout that is there. What no tag and no index names, and
+// all, in place of the layout that is there, unless that has images which would be
+// lost: an error of exit code 2, before anything is read. What no tag and no index names, and
 // what refers to a subject, stands in index.json without a name.
 func (w *Writer) Commit(ctx context.Context) error {
+	if err := w.keepsOthers(ctx); err != nil {
+		return err
+	}
 	c := &contents{name: w.name, blobs: map[digest.Digest]*once{}}
 	for _, doc := range w.docs {
 		if err := c.addDocument(doc); err != nil {

@@ -8,9 +8,11 @@ import (
 	"io/fs"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/basal-project/basal/builder/oci"
+	"github.com/basal-project/basal/internal/diag"
 	"github.com/basal-project/basal/internal/digest"
 )
 
@@ -146,5 +148,45 @@ func TestWriterChecksBytes(t *testing.T) {
 			t.Errorf("%s: got %v, want %v", name, err, c.want)
 		}
 		equalSnapshots(t, snapshot(t, dir), nil)
+	}
+}
+
+// Only a layout whose images are all set anew is replaced.
+func TestWriterKeepsOtherImages(t *testing.T) {
+	images, blobs := testImages(t)
+	for _, target := range []string{"out", "out.tar"} {
+		path := filepath.Join(t.TempDir(), target)
+		write := func(images []Image) error {
+			w := NewWriter(path, "static")
+			put(t, w, images, blobs)
+			return w.Commit(ctx)
+		}
+		if err := write(images); err != nil {
+			t.Fatal(err)
+		}
+		before := snapshot(t, filepath.Dir(path))
+		if err := write(images[:1]); diag.CodeOf(err) != diag.Usage {
+			t.Errorf("%s: got %v", target, err)
+		}
+		equalSnapshots(t, snapshot(t, filepath.Dir(path)), before)
+		if err := write(images); err != nil {
+			t.Errorf("%s: the same images: %v", target, err)
+		}
+	}
+}
+
+// A tag from outside goes to registries and to terminals.
+func TestBadTagsOfALayout(t *testing.T) {
+	images, blobs := testImages(t)
+	for _, tag := range []string{"a b", "\x1b[31m", "-x", "a/b", strings.Repeat("a", 129)} {
+		path := filepath.Join(t.TempDir(), "out")
+		image := images[0]
+		image.Tag = tag
+		if err := Write(path, "", []Image{image}, blobs); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := finder(t, path).Tags(ctx); err == nil || strings.Contains(err.Error(), "\x1b") {
+			t.Errorf("tag %q: got %v", tag, err)
+		}
 	}
 }

@@ -198,7 +198,7 @@ func printMoved(cmd *cobra.Command, where string, roots []transfer.Root, r trans
 		if json {
 			continue
 		}
-		if _, err := fmt.Fprintf(cmd.OutOrStdout(), "%s  %s\n", d, name); err != nil {
+		if _, err := fmt.Fprintf(cmd.OutOrStdout(), "%s  %s\n", d, diag.Printable(name)); err != nil {
 			return err
 		}
 	}

@@ -55,6 +55,9 @@ func parsePlace(c *registry.Client, arg string) (place, error) {
 		if p.path == "" || p.path != rest && p.tag == "" {
 			return place{}, diag.Usagef("%q is no place, want oci:PATH or oci:PATH:TAG", arg)
 		}
+		if p.tag != "" && !specs.IsTag(p.tag) {
+			return place{}, diag.Usagef("%q cannot be a tag", p.tag).WithHint("a tag is at most 128 letters, digits, dots, dashes and underscores")
+		}
 		return p, nil
 	}
 	if isPath(arg) {

@@ -2,7 +2,9 @@ package locking
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"reflect"
 	"slices"
 	"strings"
@@ -48,6 +50,7 @@ func (m *maker) findBase(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("%s: from: %w", m.File, err)
 	}
+	m.noteTag(ctx, from)
 	if err := baseimage.CheckType(doc.Descriptor.MediaType); err != nil {
 		return diag.Usagef("%s: from: %s: %w", m.File, m.Spec.From, err).WithHint("choose another base")
 	}
@@ -131,6 +134,22 @@ func (m *maker) ownGround(ctx context.Context, p specs.Platform) (ground, error)
 	g := ground{image: &found.Locked, created: found.Config.Created}
 	g.packages, err = m.inspect(ctx, m.base, g.image, p)
 	return g, err
+}
+
+// noteTag says when the tag beside a digest is not the digest's: it is published
+// as the base's name all the same. Only the digest decides, so that a registry
+// that does not answer here is no fault.
+func (m *maker) noteTag(ctx context.Context, from specs.From) {
+	if m.Note == nil || from.Tag == "" || from.Digest.IsZero() {
+		return
+	}
+	doc, err := m.Bases.Resolve(ctx, specs.From{Repository: from.Repository, Tag: from.Tag})
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		m.Note(fmt.Sprintf("base %s: there is no such tag; the digest decides", from.Name()))
+	case err == nil && doc.Descriptor.Digest != from.Digest:
+		m.Note(fmt.Sprintf("base %s: the tag names %s now; the digest decides", from.Name(), doc.Descriptor.Digest))
+	}
 }
 
 // noteDropped says once for all platforms what of the base's config is lost.

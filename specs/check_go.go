@@ -35,6 +35,8 @@ func (c checker) program(at string, p Program) {
 }
 
 // isLdflag holds the flags of the linker that mean the same on every machine.
+// Variables of Go's own runtime are not set: a program says by them what it is
+// made of, and is believed.
 func isLdflag(s string) bool {
 	if s == "-s" || s == "-w" {
 		return true
@@ -42,7 +44,12 @@ func isLdflag(s string) bool {
 	rest, ok := strings.CutPrefix(s, "-X=")
 	name, _, ok2 := strings.Cut(rest, "=")
 	// The value goes through the go command's splitting into words.
-	return ok && ok2 && strings.Contains(name, ".") && !hasControl(s) && !strings.ContainsAny(s, "'\"\\") && !strings.ContainsAny(name, " ") && len(s) <= maxPath
+	return ok && ok2 && strings.Contains(name, ".") && !isRuntime(name) && !hasControl(s) && !strings.ContainsAny(s, "'\"\\") && !strings.ContainsAny(name, " ") && len(s) <= maxPath
+}
+
+// isRuntime reports whether a variable is one of Go's runtime.
+func isRuntime(name string) bool {
+	return slices.ContainsFunc([]string{"runtime.", "runtime/", "internal/"}, func(p string) bool { return strings.HasPrefix(name, p) })
 }
 
 // isLocalPackage holds the folder of a package: . and .. or a path that begins

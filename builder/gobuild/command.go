@@ -21,7 +21,8 @@ type call struct {
 	dir      string
 	platform specs.Platform
 	args     []string
-	env      []string // assignments on top of the fixed ones
+	env      []string          // assignments on top of the fixed ones
+	heard    func(said string) // takes the messages of a run that succeeded, nil to drop them
 }
 
 // commandError is what the go command said when it failed.
@@ -65,6 +66,9 @@ func (t *Tool) output(ctx context.Context, c call) ([]byte, error) {
 	case ctx.Err() != nil:
 		return nil, context.Cause(ctx)
 	case err == nil:
+		if c.heard != nil {
+			c.heard(t.readable(stderr.String(), c.dir))
+		}
 		return stdout.Bytes(), nil
 	case errors.Is(err, os.ErrNotExist):
 		return nil, diag.Usagef("%s: %w", c.tool.command(), err)

@@ -28,6 +28,9 @@ type Options struct {
 	Inputs  string       // an offline folder, see Export; "" for none
 	Offline bool         // download nothing
 
+	// Note takes what a person should know and what is no fault; nil to drop it.
+	Note func(text string)
+
 	// CleanSource refuses local modules that differ from their git commit.
 	CleanSource bool
 

@@ -130,7 +130,8 @@ func (in *inspection) require(ctx context.Context) error {
 	if err := in.wrap(""); err != nil {
 		return err
 	}
-	if _, err := in.run(ctx, in.platform, "get", in.pkg); err != nil {
+	get := call{tool: in.tool, dir: in.dir, platform: in.platform, args: []string{"get", in.pkg}, env: in.env, heard: in.t.noteRetracted}
+	if _, err := in.t.output(ctx, get); err != nil {
 		return in.fault(ctx, err, nil, in.platform)
 	}
 	out, err := in.run(ctx, in.platform, "list", "-mod=mod", "-json=Module", path)
@@ -157,11 +158,22 @@ func (in *inspection) require(ctx context.Context) error {
 	return nil
 }
 
+// noteRetracted passes on that the author of a module has taken a version back.
+// It is no fault: what is locked is locked.
+func (t *Tool) noteRetracted(said string) {
+	for line := range strings.Lines(said) {
+		if t.opt.Note != nil && strings.Contains(line, "retracted by module author") {
+			t.opt.Note(strings.TrimPrefix(strings.TrimSpace(line), "warning: "))
+		}
+	}
+}
+
 // listed is what go list says of a package.
 type listed struct {
 	ImportPath string
 	Name       string
 	Standard   bool
+	GoFiles    []string
 	CgoFiles   []string
 	Module     *listedModule
 }
@@ -182,7 +194,7 @@ func (in *inspection) list(ctx context.Context, tags []string, p specs.Platform,
 	if in.local == nil {
 		mode = "-mod=mod" // the wrapper's go.mod and go.sum are ours
 	}
-	args := append([]string{"list", "-deps", mode, "-tags=" + strings.Join(tags, ","), "-json=ImportPath,Name,Standard,CgoFiles,Module"}, more...)
+	args := append([]string{"list", "-deps", mode, "-tags=" + strings.Join(tags, ","), "-json=ImportPath,Name,Standard,GoFiles,CgoFiles,Module"}, more...)
 	out, err := in.run(ctx, p, append(args, in.path)...)
 	if err != nil {
 		return nil, err
@@ -215,6 +227,8 @@ func (in *inspection) add(ctx context.Context, tags []string, p specs.Platform) 
 		switch {
 		case l.ImportPath == in.path && l.Name != "main":
 			return diag.Usagef("Go package %s is package %s, want package main", in.pkg, l.Name).WithHint("name the folder of the program")
+		case l.ImportPath == in.path && len(l.GoFiles) == 0:
+			return diag.Usagef("Go package %s has no Go files but tests on %s", in.pkg, p).WithHint("name the folder of the program")
 		case m == nil || m.Main:
 			continue
 		case m.Path == in.module.Path && m.Replace == nil:

@@ -82,6 +82,10 @@ func (in *inspection) qualify(ctx context.Context) error {
 	}
 	text := out.String()
 	if fault, ok := strings.CutPrefix(text, faultAnswer); ok {
+		// The go command has better reasons than that this is no program.
+		if _, err := in.run(ctx, in.platform, "list", pkg); err != nil {
+			return in.fault(ctx, err, nil, in.platform)
+		}
 		return in.fault(ctx, &commandError{text: withoutRoot(in.t.readable(fault, in.dir), in.tool)}, nil, in.platform)
 	}
 	if path, ok := strings.CutPrefix(text, importAnswer); !ok || path != in.path {

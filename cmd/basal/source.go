@@ -73,6 +73,7 @@ func (f *sourceFlags) open(cmd *cobra.Command, local folders) (*source, error) {
 	}
 	s := &source{cache: opt.Cache}
 	s.programs = gobuild.Options{Folders: local.dirs(), Inputs: f.inputs, Offline: f.offline, Helper: []string{os.Args[0], goHelper}}
+	s.programs.Note = func(text string) { note(cmd.ErrOrStderr(), "%s", text) }
 	if s.progress, err = newProgress(f.progress, cmd.ErrOrStderr()); err != nil {
 		return nil, err
 	}

@@ -40,6 +40,8 @@ func unfit(f string) string {
 		return "only -s, -w and -X are"
 	case !ok || !strings.Contains(name, "."):
 		return "want -X=PACKAGE.NAME=VALUE"
+	case strings.HasPrefix(name, "runtime.") || strings.HasPrefix(name, "runtime/") || strings.HasPrefix(name, "internal/"):
+		return "a spec sets no variables of Go's runtime"
 	case strings.ContainsAny(f, `'"\`) || strings.ContainsAny(name, " "):
 		return "a spec has no quotes in flags"
 	}

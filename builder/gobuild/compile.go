@@ -31,25 +31,30 @@ func (t *Tool) Compile(ctx context.Context, p builder.Program) (builder.Binary, 
 	if m.path != p.Locked.Module.Path || m.pkgPath != p.Locked.Import {
 		return builder.Binary{}, diag.Usagef("Go package %s is %s, and the lock says %s", p.Package, m.pkgPath, p.Locked.Import).WithHint("%s", lockAgain)
 	}
+	j := job{Program: p, tool: tool, local: &m}
+	source, err := t.source(ctx, j)
+	if err != nil {
+		return builder.Binary{}, err
+	}
+	before, err := source.hash()
+	if err != nil {
+		return builder.Binary{}, err
+	}
 	if t.opt.CleanSource {
-		if err := t.checkClean(ctx, m); err != nil {
+		if err := t.checkClean(ctx, source); err != nil {
 			return builder.Binary{}, err
 		}
 	}
-	before, err := m.sourceHash()
+	b, err := t.compile(ctx, j)
 	if err != nil {
 		return builder.Binary{}, err
 	}
-	b, err := t.compile(ctx, job{Program: p, tool: tool, local: &m})
-	if err != nil {
-		return builder.Binary{}, err
-	}
-	after, err := m.sourceHash()
+	after, err := source.hash()
 	if err != nil {
 		return builder.Binary{}, err
 	}
 	if before != after {
-		return builder.Binary{}, diag.Failedf("Go package %s: its module was changed while it was compiled: %s before, %s after", p.Package, before, after).
+		return builder.Binary{}, diag.Failedf("Go package %s: its source was changed while it was compiled: %s before, %s after", p.Package, before, after).
 			WithHint("run the build again")
 	}
 	b.Source = before

@@ -31,7 +31,7 @@ type Options struct {
 	// Note takes what a person should know and what is no fault; nil to drop it.
 	Note func(text string)
 
-	// CleanSource refuses local modules that differ from their git commit.
+	// CleanSource refuses local programs whose source differs from its git commit.
 	CleanSource bool
 
 	// Helper is the command that runs Helper in a process of its own: this
@@ -47,13 +47,13 @@ type Tool struct {
 	mu      sync.Mutex
 	temp    string // a private folder, "" until it is needed
 	files   []*os.File
-	clean   map[string]error       // by module folder
+	commits map[string]tree        // by module folder
 	fetches map[fetchKey]*oneFetch // of this run
 }
 
 // New returns a tool. It runs nothing.
 func New(opt Options) *Tool {
-	return &Tool{opt: opt, env: findPlaces(), clean: map[string]error{}, fetches: map[fetchKey]*oneFetch{}}
+	return &Tool{opt: opt, env: findPlaces(), commits: map[string]tree{}, fetches: map[fetchKey]*oneFetch{}}
 }
 
 // Close ends the life of the binaries that Compile returned.

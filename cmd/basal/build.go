@@ -237,6 +237,15 @@ type (
 		Digest   digest.Digest    `json:"digest"` // of the manifest
 		Config   digest.Digest    `json:"config"`
 		Layers   []oci.NamedLayer `json:"layers"`
+		Programs []jsonProgram    `json:"programs,omitempty"`
+	}
+	jsonProgram struct {
+		Path    string        `json:"path"`
+		Package string        `json:"package"` // as the spec writes it
+		Import  string        `json:"import"`
+		SHA256  digest.Digest `json:"sha256"`
+		Size    int64         `json:"size"`   // bytes
+		Source  string        `json:"source"` // h1:…, of a local program's files or of the published module
 	}
 )
 
@@ -252,8 +261,12 @@ func printResult(cmd *cobra.Command, r *builder.Result, json bool) error {
 	out := jsonResult{Name: r.Name}
 	for _, v := range r.Variants {
 		jv := jsonVariant{Name: v.Name, Digest: v.Index.Descriptor.Digest}
-		for _, i := range v.Images {
-			jv.Platforms = append(jv.Platforms, jsonPlatform{i.Platform, i.Manifest.Descriptor.Digest, i.Config.Descriptor.Digest, i.Layers})
+		for i, image := range v.Images {
+			jp := jsonPlatform{Platform: image.Platform, Digest: image.Manifest.Descriptor.Digest, Config: image.Config.Descriptor.Digest, Layers: image.Layers}
+			for _, p := range v.Programs[i] {
+				jp.Programs = append(jp.Programs, jsonProgram{p.Path, p.Package, p.Import, p.SHA256, p.Size, p.Module.Sum})
+			}
+			jv.Platforms = append(jv.Platforms, jp)
 		}
 		out.Variants = append(out.Variants, jv)
 	}

@@ -33,5 +33,5 @@ func (s *source) compiler(cached bool) *gobuild.Tool {
 }
 
 func cleanSourceFlag(cmd *cobra.Command, clean *bool) {
-	cmd.Flags().BoolVar(clean, "clean-source", false, "refuse a local Go module that differs from its git commit")
+	cmd.Flags().BoolVar(clean, "clean-source", false, "refuse a local Go program whose source differs from its git commit")
 }

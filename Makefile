@@ -40,7 +40,7 @@ test: ## everything that needs neither root nor other programs; one test uses th
 test-system: build ## installs Debian packages (Docker, Buildah, a registry, qemu, …) and tests with them; root
 	@ci/system.sh -tags=system
 
-e2e: build ## test-system and what takes long to compile: cosign, distribution, basal for arm64 and with another Go; half an hour
+e2e: build ## test-system and what takes long to compile: cosign, distribution, basal for arm64 and with another Go
 	@ci/system.sh -tags=system,e2e
 
 lint: ## gofmt, go vet, staticcheck

@@ -2,9 +2,11 @@ package inspect
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/basal-project/basal/builder/oci"
 	"github.com/basal-project/basal/internal/digest"
@@ -13,6 +15,12 @@ import (
 
 // maxChain bounds how many bases are followed below each other.
 const maxChain = 16
+
+// baseWait is how long the bases of an image are waited for, all of them together:
+// they are told of by the way, and may be anywhere.
+var baseWait = 10 * time.Second
+
+var errNoAnswer = errors.New("no answer in time; bases are waited for 10 s in all")
 
 // Base is an image that another one says it stands on. What an image says of its
 // base is proved only as far as Layers goes.
@@ -68,6 +76,9 @@ func (c *chains) follow(ctx context.Context, p *Platform, manifest, index map[st
 			var err error
 			if manifest, index, err = c.compare(ctx, &b, p); err != nil {
 				b.Fault = err.Error()
+				if context.Cause(ctx) == errNoAnswer {
+					b.Fault = errNoAnswer.Error()
+				}
 			}
 		}
 		p.Bases = append(p.Bases, b)

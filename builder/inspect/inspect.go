@@ -137,6 +137,8 @@ func Image(ctx context.Context, at Place, root oci.Document, opt Options) (*Repo
 	}
 	r.Platforms = make([]Platform, len(images))
 	chains := newChains(opt.Base)
+	patient, cancel := context.WithTimeoutCause(ctx, baseWait, errNoAnswer)
+	defer cancel()
 	work, each := errgroup.WithContext(ctx)
 	work.SetLimit(jobs)
 	for i, d := range images {
@@ -153,7 +155,7 @@ func Image(ctx context.Context, at Place, root oci.Document, opt Options) (*Repo
 				return err
 			}
 			if p.Artifact == "" {
-				chains.follow(each, p, manifest.Annotations, r.Annotations)
+				chains.follow(patient, p, manifest.Annotations, r.Annotations)
 			}
 			r.Platforms[i] = *p
 			return each.Err()

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/basal-project/basal/builder/oci"
+	"github.com/basal-project/basal/internal/canonjson"
 	"github.com/basal-project/basal/internal/digest"
 )
 
@@ -40,8 +41,13 @@ func (x *differ) top() {
 		if errA != nil || errB != nil {
 			continue
 		}
-		if name == "oci-layout" {
+		switch name {
+		case "oci-layout":
 			a, b = plainMarker(a), plainMarker(b)
+		case "manifest.json":
+			a, b = nameless(a, "RepoTags"), nameless(b, "RepoTags")
+		case "index.json":
+			a, b = nameless(a, oci.LoadedName), nameless(b, oci.LoadedName)
 		}
 		x.compare(name, a, b)
 		if name == "index.json" {
@@ -58,6 +64,38 @@ func plainMarker(b []byte) []byte {
 		return b
 	}
 	return bytes.TrimSpace(out.Bytes())
+}
+
+// nameless returns a file without the names by which engines shall know its
+// images, which stand at key: they follow from the place that an image came from.
+func nameless(b []byte, key string) []byte {
+	var doc any
+	dec := json.NewDecoder(bytes.NewReader(b))
+	dec.UseNumber()
+	if dec.Decode(&doc) != nil {
+		return b
+	}
+	without(doc, key)
+	out, err := canonjson.Marshal(doc)
+	if err != nil {
+		return b
+	}
+	return out
+}
+
+// without removes a key from every object in v.
+func without(v any, key string) {
+	switch v := v.(type) {
+	case []any:
+		for _, e := range v {
+			without(e, key)
+		}
+	case map[string]any:
+		delete(v, key)
+		for _, e := range v {
+			without(e, key)
+		}
+	}
 }
 
 // indexes compares what the indexes a and b name. prefix stands before the names

@@ -13,13 +13,8 @@ import (
 	"github.com/basal-project/basal/internal/digest"
 )
 
-// containerdName is the annotation by which containerd, and a Docker engine that
-// keeps its images there, names an image that it loads; without it they take the
-// tag for the whole name.
-const (
-	containerdName   = "io.containerd.image.name"
-	containerdPrefix = "docker.io/library/"
-)
+// containerdPrefix stands before names that are of this machine only.
+const containerdPrefix = "docker.io/library/"
 
 // contents is a layout before it is anywhere: the files of the layout, whose
 // bytes are read, and verified, when they are written.
@@ -109,7 +104,7 @@ func (c *contents) addPlatform(tag string, p oci.Image, blobs Blobs) error {
 func (c *contents) addRef(d oci.Descriptor, tag string) {
 	d.Annotations = map[string]string{oci.RefName: tag}
 	if c.name != "" && !isEvidence(tag) {
-		d.Annotations[containerdName] = fullName(c.name) + ":" + tag
+		d.Annotations[oci.LoadedName] = fullName(c.name) + ":" + tag
 	}
 	c.refs = append(c.refs, d)
 }

@@ -80,7 +80,7 @@ func (f *Finder) Untagged() ([]oci.Document, error) {
 func (f *Finder) Name() string {
 	name := ""
 	for _, d := range f.refs {
-		full, ok := strings.CutSuffix(d.Annotations[containerdName], ":"+d.Annotations[oci.RefName])
+		full, ok := strings.CutSuffix(d.Annotations[oci.LoadedName], ":"+d.Annotations[oci.RefName])
 		short := strings.TrimPrefix(full, containerdPrefix)
 		if strings.Contains(short, "/") {
 			short = full

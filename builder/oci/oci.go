@@ -26,6 +26,11 @@ const (
 // RefName is the annotation by which an OCI layout's index names a tag.
 const RefName = "org.opencontainers.image.ref.name"
 
+// LoadedName is the annotation by which containerd, and a Docker engine that
+// keeps its images there, names an image that it loads; without it they take the
+// tag for the whole name.
+const LoadedName = "io.containerd.image.name"
+
 // Descriptor names a blob.
 type Descriptor struct {
 	MediaType    string            `json:"mediaType"`

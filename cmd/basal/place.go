@@ -7,7 +7,6 @@ import (
 	"errors"
 	"io/fs"
 	"os"
-	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -104,7 +103,7 @@ func (p place) open(ctx context.Context, c *registry.Client) (*origin, error) {
 	if p.tag != "" || p.ref.Digest().IsZero() {
 		root.Tags = []transfer.Tag{{Name: cmp.Or(p.tag, specs.Latest)}}
 	}
-	return &origin{repository, path.Base(p.ref.Repository()), []transfer.Root{root}, func() error { return nil }}, nil
+	return &origin{repository, p.ref.Repository(), []transfer.Root{root}, func() error { return nil }}, nil
 }
 
 func (p place) openLayout(ctx context.Context) (*origin, error) {

@@ -76,7 +76,7 @@ func ParseConfig(b []byte) (Config, error) {
 func checkRun(r oci.RunConfig) error {
 	for _, e := range r.Env {
 		if name, _, _ := strings.Cut(e, "="); name == "" || control(name) || strings.ContainsRune(e, 0) {
-			return fmt.Errorf("Env has %.100q, want NAME=VALUE", e)
+			return fmt.Errorf("its Env has %.100q, want NAME=VALUE", e)
 		}
 	}
 	for _, word := range slices.Concat(r.Entrypoint, r.Cmd) {

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -119,6 +120,9 @@ func checkJSON(t *testing.T, r Report) {
 	}
 }
 
+// loadedAs finds the names by which engines load images, which make no difference.
+var loadedAs = regexp.MustCompile(`"io.containerd.image.name":"[^"]*"|"RepoTags":\[[^]]*\]`)
+
 // TestFlippedBytes changes each byte of each file in turn and wants the file
 // named.
 func TestFlippedBytes(t *testing.T) {
@@ -138,7 +142,11 @@ func TestFlippedBytes(t *testing.T) {
 		b.blobs[name] = blob
 	}
 	for name, content := range a.files {
+		passed := loadedAs.FindAllIndex(content, -1)
 		for at := range content {
+			if slices.ContainsFunc(passed, func(r []int) bool { return r[0] <= at && at < r[1] }) {
+				continue
+			}
 			b.files[name] = slices.Clone(content)
 			b.files[name][at] ^= 0x10
 			if r := Diff(a, b); len(r.Documents) != 1 || r.Documents[0].Where != name {

@@ -69,8 +69,12 @@ func plainMarker(b []byte) []byte {
 // nameless returns a file without the names by which engines shall know its
 // images, which stand at key: they follow from the place that an image came from.
 func nameless(b []byte, key string) []byte {
+	canon, err := canonjson.Canonicalize(b)
+	if err != nil {
+		return b
+	}
 	var doc any
-	dec := json.NewDecoder(bytes.NewReader(b))
+	dec := json.NewDecoder(bytes.NewReader(canon))
 	dec.UseNumber()
 	if dec.Decode(&doc) != nil {
 		return b

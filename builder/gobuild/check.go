@@ -51,15 +51,15 @@ func (j job) compareSums(info *buildinfo.BuildInfo) error {
 func (j job) sameBytes(m specs.Module) error {
 	for _, o := range append([]specs.Module{j.Locked.Module}, j.Locked.Modules...) {
 		if o.Path == m.Path && o.Version == m.Version && o.Sum != m.Sum {
-			return otherBytes(fmt.Errorf("Go package %s: got %s, and the lock says %s", j.Package, describe(m), describe(o)))
+			return otherBytes("Go package %s: got %s, and the lock says %s", j.Package, describe(m), describe(o))
 		}
 	}
 	return nil
 }
 
 // otherBytes is the error of a module that somebody has changed.
-func otherBytes(err error) error {
-	return diag.Failedf("%w", err).WithHint("these are other bytes than were locked or than go.sum names: look at GOPROXY, the module cache and the offline folder; do not work around this")
+func otherBytes(format string, args ...any) error {
+	return diag.Failedf(format, args...).WithHint("these are other bytes than were locked or than go.sum names: look at GOPROXY, the module cache and the offline folder; do not work around this")
 }
 
 // compare returns the first thing that a binary says otherwise than the lock.

@@ -108,7 +108,7 @@ func (t *Tool) download(ctx context.Context, j job, env ...string) error {
 // compare holds what was found against the lock.
 func (in *inspection) compare(j job) error {
 	if in.found != (specs.Module{}) && in.found != j.Locked.Module {
-		return otherBytes(fmt.Errorf("Go package %s: got %s, and the lock says %s", in.pkg, describe(in.found), describe(j.Locked.Module)))
+		return otherBytes("Go package %s: got %s, and the lock says %s", in.pkg, describe(in.found), describe(j.Locked.Module))
 	}
 	for _, m := range in.linked {
 		if slices.Contains(j.Locked.Modules, m) {

@@ -4,7 +4,6 @@ import (
 	stdzip "archive/zip"
 	"bytes"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"path/filepath"
@@ -58,14 +57,14 @@ func checkInput(dir string, m specs.Module) error {
 	}
 	// CheckZip has the caps of the go command: on the number of files and their size.
 	if _, err := zip.CheckZip(module.Version{Path: m.Path, Version: m.Version}, name+".zip"); err != nil {
-		return otherBytes(fmt.Errorf("module %s %s in the offline folder: %w", m.Path, m.Version, withoutPath(err)))
+		return otherBytes("module %s %s in the offline folder: %w", m.Path, m.Version, withoutPath(err))
 	}
 	sum, err := dirhash.HashZip(name+".zip", dirhash.Hash1)
 	if err != nil {
-		return otherBytes(fmt.Errorf("module %s %s in the offline folder: %w", m.Path, m.Version, withoutPath(err)))
+		return otherBytes("module %s %s in the offline folder: %w", m.Path, m.Version, withoutPath(err))
 	}
 	if sum != m.Sum {
-		return otherBytes(fmt.Errorf("module %s %s in the offline folder is %s, and the lock says %s", m.Path, m.Version, sum, m.Sum))
+		return otherBytes("module %s %s in the offline folder is %s, and the lock says %s", m.Path, m.Version, sum, m.Sum)
 	}
 	have, err := readSmall(name + ".mod")
 	if errors.Is(err, fs.ErrNotExist) {
@@ -79,7 +78,7 @@ func checkInput(dir string, m specs.Module) error {
 		err = errors.New("its go.mod is not the one of its zip")
 	}
 	if err != nil {
-		return otherBytes(fmt.Errorf("module %s %s in the offline folder: %w", m.Path, m.Version, withoutPath(err)))
+		return otherBytes("module %s %s in the offline folder: %w", m.Path, m.Version, withoutPath(err))
 	}
 	return nil
 }

@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"maps"
 	"os"
@@ -259,7 +258,7 @@ func (in *inspection) fault(ctx context.Context, err error, tags []string, p spe
 			WithHint("run `basal fetch` while there is a network")
 	}
 	if text, _, ok := strings.Cut(said.text, "SECURITY ERROR"); ok || strings.Contains(text, "checksum mismatch") {
-		return otherBytes(fmt.Errorf("Go package %s:%s", in.pkg, indent(errors.New(strings.TrimSpace(text)))))
+		return otherBytes("Go package %s:%s", in.pkg, indent(errors.New(strings.TrimSpace(text))))
 	}
 	if strings.Contains(said.text, "refusing to pass credentials") {
 		return diag.Usagef("Go package %s:%s", in.pkg, indent(said)).WithHint("a password in GOPROXY is sent over https only: change the address, or take the password out")

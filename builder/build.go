@@ -112,6 +112,7 @@ type variantPlan struct {
 
 // plan returns the variants, and the distinct chains among theirs.
 func plan(lock *specs.Lock, platforms []specs.Platform, variants []string, made binaries) (plans []variantPlan, chains []chain, err error) {
+	known := map[floorAt]digest.Digest{}
 	for _, name := range variants {
 		floors, config, err := floorsOf(lock, name)
 		if err != nil {
@@ -119,7 +120,7 @@ func plan(lock *specs.Lock, platforms []specs.Platform, variants []string, made 
 		}
 		v := variantPlan{name: name, config: withBase(lock, config)}
 		for _, p := range platforms {
-			c, err := newChain(p, floors, made)
+			c, err := newChain(p, floors, made, known)
 			if err != nil {
 				return nil, nil, err
 			}

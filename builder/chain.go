@@ -38,16 +38,31 @@ type chain struct {
 	key      digest.Digest   // the last of them: names the layers that come of it
 }
 
-func newChain(p specs.Platform, floors []floor, made binaries) (c chain, err error) {
+// floorAt is a floor where it stands: variants share most of theirs, and so their
+// keys.
+type floorAt struct {
+	lock     *specs.Lock
+	group    string
+	below    digest.Digest
+	platform specs.Platform
+}
+
+// newChain returns a chain. known has the keys of floors that other chains have,
+// and takes in those of this one.
+func newChain(p specs.Platform, floors []floor, made binaries, known map[floorAt]digest.Digest) (c chain, err error) {
 	c = chain{platform: p, floors: floors}
 	if c.base, err = foundationOf(floors[0].lock, p); err != nil {
 		return c, err
 	}
 	c.key = c.base.key()
 	for _, f := range floors {
-		if c.key, err = f.key(c.key, p, made); err != nil {
+		at := floorAt{f.lock, f.group, c.key, p}
+		if key, ok := known[at]; ok {
+			c.key = key
+		} else if c.key, err = f.key(c.key, p, made); err != nil {
 			return c, err
 		}
+		known[at] = c.key
 		c.keys = append(c.keys, c.key)
 	}
 	return c, nil

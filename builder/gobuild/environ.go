@@ -53,12 +53,15 @@ func findPlaces() places {
 // assignments win. To the go command an empty value is none, and then the file
 // go.env of the toolchain counts, so GOFLAGS has a flag that says what is so
 // anyway. GOEXPERIMENT has no such value; job.check finds what go.env says there.
+// The go command and the compiler live for moments: they collect garbage only
+// when there is much of it.
 func (e places) environ(p specs.Platform, more ...string) []string {
 	env := []string{
 		"PATH=" + e.path, "HOME=" + e.home, "GOCACHE=" + e.cache, "GOMODCACHE=" + e.modules,
 		"LC_ALL=C", "GOENV=off", "GOFLAGS=-buildvcs=false", "GOEXPERIMENT=", "GOFIPS140=off", "GO111MODULE=on", "GOWORK=off",
 		"GOTOOLCHAIN=local", "GOPROXY=off", "GOSUMDB=off", "GOVCS=*:off", "GOTELEMETRY=off", "CGO_ENABLED=0",
 		"GOAMD64=v1", "GOARM64=v8.0", "GO386=sse2", "GOPPC64=power8", "GORISCV64=rva20u64",
+		"GOGC=off", "GOMEMLIMIT=512MiB",
 	}
 	if e.temp != "" {
 		env = append(env, "TMPDIR="+e.temp)

@@ -158,13 +158,21 @@ func newObject(b []byte, keys []string) (object, error) {
 	return o, nil
 }
 
-// get reads a value into v, which stays as it is when there is none.
-func (o object) get(key string, v any) error {
+// get reads a value without keys of its own into v, which stays as it is when
+// there is none.
+func (o object) get(key string, v any) error { return o.read(key, v, json.Unmarshal) }
+
+// getObject reads an object into v, which stays as it is when there is none.
+func (o object) getObject(key string, v any) error {
+	return o.read(key, v, canonjson.UnmarshalForeign)
+}
+
+func (o object) read(key string, v any, unmarshal func([]byte, any) error) error {
 	b, ok := o[key]
 	if !ok {
 		return nil
 	}
-	if err := canonjson.UnmarshalForeign(b, v); err != nil {
+	if err := unmarshal(b, v); err != nil {
 		return fmt.Errorf("%s: %w", key, err)
 	}
 	return nil
@@ -206,7 +214,7 @@ func descriptor(b []byte) (oci.Descriptor, error) {
 	var name string
 	var urls []string
 	err = errors.Join(o.get("mediaType", &d.MediaType), o.get("digest", &name), o.get("size", &d.Size),
-		o.get("urls", &urls), o.get("platform", &d.Platform))
+		o.get("urls", &urls), o.getObject("platform", &d.Platform))
 	if err != nil {
 		return oci.Descriptor{}, err
 	}

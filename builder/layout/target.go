@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -25,6 +26,12 @@ type target struct {
 // what it leads to is replaced and not the link.
 func newTarget(said string, archive bool) (target, error) {
 	t := target{said: said, archive: archive}
+	for _, ending := range []string{".tgz", ".tar.gz", ".tar.zst", ".tar.xz"} {
+		if strings.HasSuffix(said, ending) {
+			return t, diag.Usagef("%s looks like a compressed archive, and archives are written as they are", said).
+				WithHint("name it %s: layers are compressed already", strings.TrimSuffix(said, ending)+".tar")
+		}
+	}
 	path, err := filepath.Abs(said)
 	if err != nil {
 		return t, err

@@ -345,6 +345,21 @@ func TestWriteRefusesTheWorkingDirectory(t *testing.T) {
 	}
 }
 
+// Who asks for a compressed archive must not get a folder of that name.
+func TestWriteRefusesCompressedArchives(t *testing.T) {
+	images, blobs := testImages(t)
+	dir := t.TempDir()
+	for _, name := range []string{"x.tgz", "x.tar.gz", "x.tar.zst", "x.tar.xz"} {
+		err := Write(filepath.Join(dir, name), "static", images, blobs)
+		if diag.CodeOf(err) != diag.Usage || !strings.Contains(diag.HintOf(err), "x.tar: layers are compressed already") {
+			t.Errorf("%s: got %v", name, err)
+		}
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v, %v", left, err)
+	}
+}
+
 func TestStaleStages(t *testing.T) {
 	images, blobs := testImages(t)
 	for _, target := range []string{"out", "out.tar"} {

@@ -138,8 +138,14 @@ func (o *origin) readLayout(ctx context.Context, l *layout.Layout, tag string) e
 	}
 	for _, tag := range tags {
 		subject, isEvidence := transfer.EvidenceAbout(tag)
-		if isFallbackTag(tag) || isEvidence && o.has(ctx, subject) {
-			continue // each place keeps its own lists, and evidence goes with its image
+		if isEvidence && o.has(ctx, subject) {
+			continue // it goes with its image
+		}
+		if isFallbackTag(tag) {
+			if err := o.checkList(ctx, tag); err != nil {
+				return err
+			}
+			continue // each place keeps its own lists
 		}
 		if err := o.add(ctx, tag); err != nil {
 			return err
@@ -171,6 +177,21 @@ func isFallbackTag(tag string) bool {
 	hexa, ok := strings.CutPrefix(tag, "sha256-")
 	_, err := digest.ParseHex(hexa)
 	return ok && err == nil
+}
+
+// checkList refuses an image under a tag where registries keep the list of what
+// refers to a digest: it would be taken for one.
+func (o *origin) checkList(ctx context.Context, tag string) error {
+	doc, err := o.Resolve(ctx, tag)
+	if err != nil {
+		return err
+	}
+	isImage := func(d oci.Descriptor) bool { return d.Platform != nil }
+	if doc.Descriptor.MediaType == oci.MediaTypeIndex && !slices.ContainsFunc(children(doc), isImage) {
+		return nil
+	}
+	return diag.Usagef("tag %s names an image, and registries keep the list of what refers to a digest under such a tag", tag).
+		WithHint("copy it alone, to a tag of another kind: basal copy oci:PATH:%s TARGET:TAG", tag)
 }
 
 // retag gives the image the tag that somebody asked for, instead of those that it

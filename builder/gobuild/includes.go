@@ -1,16 +1,12 @@
 package gobuild
 
 import (
-	"errors"
-	"io"
 	"path"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
-	"text/scanner"
-	"unicode"
 
+	"github.com/basal-project/basal/builder/gobuild/asm"
 	"github.com/basal-project/basal/internal/diag"
 )
 
@@ -27,7 +23,7 @@ func (m localModule) checkIncludes(p localPackage, tool toolchain) error {
 		if err != nil {
 			return err
 		}
-		names, err := includes(f)
+		names, err := asm.Includes(f)
 		f.Close()
 		if err != nil {
 			return m.unreadable(full, err)
@@ -54,39 +50,4 @@ func (m localModule) isHeader(p localPackage, name string, tool toolchain) bool 
 	}
 	// go_asm.h is made from the package's own constants.
 	return name == "go_asm.h" || isFile(filepath.Join(tool.bin, "..", "pkg", "include", name))
-}
-
-// errInclude says that a file uses the word in a way that may include anything,
-// through a macro for example.
-var errInclude = errors.New(`"include" is only for lines such as #include "name.h"`)
-
-// includes returns the names in the #include lines of an assembly file, also of
-// those lines that are switched off.
-func includes(r io.Reader) ([]string, error) {
-	// This is how the assembler splits its text (cmd/asm/internal/lex).
-	var s scanner.Scanner
-	s.Init(r)
-	s.Error = func(*scanner.Scanner, string) {} // the assembler will say it
-	s.Whitespace = 1<<'\t' | 1<<'\r' | 1<<' '
-	s.Mode = scanner.ScanChars | scanner.ScanFloats | scanner.ScanIdents | scanner.ScanInts | scanner.ScanStrings | scanner.ScanComments | scanner.SkipComments
-	s.IsIdentRune = func(r rune, i int) bool {
-		return unicode.IsLetter(r) || r == '_' || r == '·' || r == '∕' || i > 0 && unicode.IsDigit(r)
-	}
-	var names []string
-	var before rune
-	for tok := s.Scan(); tok != scanner.EOF; tok = s.Scan() {
-		if tok == scanner.Ident && s.TokenText() == "include" {
-			if before != '#' || s.Scan() != scanner.String {
-				return nil, errInclude
-			}
-			name, err := strconv.Unquote(s.TokenText())
-			if err != nil {
-				return nil, errInclude
-			}
-			names = append(names, name)
-			tok = scanner.String
-		}
-		before = tok
-	}
-	return names, nil
 }

@@ -1,4 +1,4 @@
-package gobuild
+package asm
 
 import (
 	"slices"
@@ -25,7 +25,7 @@ func TestIncludes(t *testing.T) {
 		{text: "#define M(x) \\\n#include x\nM(\"a.h\")\n", bad: true},
 		{text: "#define M \\\n#include \"a.h\"\nM\n", want: []string{"a.h"}},
 	} {
-		got, err := includes(strings.NewReader(test.text))
+		got, err := Includes(strings.NewReader(test.text))
 		if !slices.Equal(got, test.want) || (err != nil) != test.bad {
 			t.Errorf("%q: got %q, %v; want %q, an error is %v", test.text, got, err, test.want, test.bad)
 		}
@@ -35,19 +35,9 @@ func TestIncludes(t *testing.T) {
 func FuzzIncludes(f *testing.F) {
 	f.Add("#include \"a.h\"\n#define M(x) \\\n#x \"a.h\"\n")
 	f.Fuzz(func(t *testing.T, text string) {
-		names, err := includes(strings.NewReader(text))
+		names, err := Includes(strings.NewReader(text))
 		if err == nil && len(names) > strings.Count(text, "include") {
 			t.Errorf("%d names in %q", len(names), text)
 		}
 	})
-}
-
-func TestParseTree(t *testing.T) {
-	got, err := parseTree([]byte("100644 blob aa\ta\tb\n\x00120000 blob bb\tlink\x00"))
-	if err != nil || got["a\tb\n"] != (blob{"100644", "aa"}) || got["link"] != (blob{"120000", "bb"}) {
-		t.Errorf("got %v, %v", got, err)
-	}
-	if _, err := parseTree([]byte("100644 blob\tx")); err == nil {
-		t.Error("an entry without an object is no error")
-	}
 }

@@ -132,12 +132,24 @@ func (g *graph) read(ctx context.Context, nodes []*node) error {
 			if err := check(n.Document); err != nil {
 				return err
 			}
+			if documents, blobs, ok := g.named(n.Descriptor.Digest); ok {
+				n.manifest = manifest{documents: documents, blobs: blobs}
+				return nil
+			}
 			var err error
 			n.manifest, err = parse(n.Document)
 			return err
 		})
 	}
 	return jobs.Wait()
+}
+
+// named returns what a document names if the reader made it itself.
+func (g *graph) named(d digest.Digest) (documents, blobs []oci.Descriptor, ok bool) {
+	if maker, is := g.from.(Maker); is {
+		return maker.Named(d)
+	}
+	return nil, nil, false
 }
 
 // check compares a document with its descriptor.

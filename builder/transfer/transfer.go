@@ -38,6 +38,15 @@ type Finder interface {
 	Referrers(ctx context.Context, subject digest.Digest) ([]oci.Descriptor, error)
 }
 
+// Maker is a Reader of documents that this program has just made: what they name
+// need not be read from them.
+type Maker interface {
+	Reader
+	// Named returns what a document names: an index other documents, a manifest
+	// its config and layers. It is false for a document that was not made here.
+	Named(d digest.Digest) (documents, blobs []oci.Descriptor, ok bool)
+}
+
 // Writer is a place that takes content. Its methods are called from several
 // goroutines.
 type Writer interface {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -16,19 +17,37 @@ import (
 // and layers in the store that they were made in, or that has those of the base.
 type built struct {
 	documents map[digest.Digest]oci.Document // indexes, manifests and configs
+	named     map[digest.Digest]names        // of indexes and manifests
 	layers    layout.Blobs
 }
 
+// names is what an index, or a manifest, names.
+type names struct{ documents, blobs []oci.Descriptor }
+
 func newBuilt(images []layout.Image, layers layout.Blobs) *built {
-	b := &built{map[digest.Digest]oci.Document{}, layers}
+	b := &built{map[digest.Digest]oci.Document{}, map[digest.Digest]names{}, layers}
 	for _, image := range images {
 		b.add(image.Index)
+		var manifests []oci.Descriptor
 		for _, p := range image.Platforms {
 			b.add(p.Manifest)
 			b.add(p.Config)
+			manifests = append(manifests, p.Manifest.Descriptor)
+			blobs := []oci.Descriptor{p.Config.Descriptor}
+			for _, l := range p.Layers {
+				blobs = append(blobs, oci.Descriptor{MediaType: cmp.Or(l.MediaType, oci.MediaTypeLayer), Digest: l.Digest, Size: l.Size})
+			}
+			b.named[p.Manifest.Descriptor.Digest] = names{blobs: blobs}
 		}
+		b.named[image.Index.Descriptor.Digest] = names{documents: manifests}
 	}
 	return b
+}
+
+// Named implements transfer.Maker.
+func (b *built) Named(d digest.Digest) (documents, blobs []oci.Descriptor, ok bool) {
+	n, ok := b.named[d]
+	return n.documents, n.blobs, ok
 }
 
 func (b *built) add(doc oci.Document) { b.documents[doc.Descriptor.Digest] = doc }

@@ -26,7 +26,7 @@ func Marshal(v any) ([]byte, error) {
 	if err := enc.Encode(v); err != nil {
 		return nil, err
 	}
-	return Canonicalize(buf.Bytes())
+	return rewrite(buf.Bytes()) // an encoder writes nothing that is no JSON
 }
 
 // MarshalFile is Marshal with the final newline that a text file has.
@@ -40,15 +40,20 @@ func MarshalFile(v any) ([]byte, error) {
 // a character in an escape, numbers that are not integers, and nesting deeper
 // than 64.
 func Canonicalize(b []byte) ([]byte, error) {
+	var valid json.RawMessage
+	if err := json.Unmarshal(b, &valid); err != nil {
+		return nil, fmt.Errorf("json: %w", err)
+	}
+	return rewrite(b)
+}
+
+// rewrite is Canonicalize for what is known to be JSON.
+func rewrite(b []byte) ([]byte, error) {
 	if !utf8.Valid(b) {
 		return nil, errors.New("json: invalid UTF-8")
 	}
 	if loneSurrogate(b) {
 		return nil, errors.New("json: an escape that is half a character")
-	}
-	var valid json.RawMessage
-	if err := json.Unmarshal(b, &valid); err != nil {
-		return nil, fmt.Errorf("json: %w", err)
 	}
 	w := walker{in: b, out: make([]byte, 0, len(b))}
 	if err := w.value(0); err != nil {

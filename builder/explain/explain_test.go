@@ -250,7 +250,7 @@ func TestHostileDocuments(t *testing.T) {
 			d.files["index.json"] = bytes.Replace(d.files["index.json"], []byte(`"size":`), []byte(`"size":1`), 1)
 		}, "its descriptor says 1"},
 		"no index": {func(d *disk) { d.files["index.json"] = []byte("[]") }, "document cannot be read"},
-		"no JSON":  {func(d *disk) { d.files["index.json"] = []byte("\xff") }, "invalid UTF-8"},
+		"no JSON":  {func(d *disk) { d.files["index.json"] = []byte("\xff") }, "invalid character"},
 		"diff_ids": {func(d *disk) { d.files["index.json"] = index(d, oci.MediaTypeManifest, []byte(`{"config":7}`)) }, "document cannot be read"},
 	} {
 		bad := newFixture().make(t)

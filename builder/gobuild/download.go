@@ -83,9 +83,9 @@ func (t *Tool) download(ctx context.Context, j job, env ...string) error {
 		return err
 	}
 	if !t.opt.Offline {
-		proxies := t.env.user.get("GOPROXY")
-		if proxies == "" {
-			proxies = "https://proxy.golang.org,direct"
+		proxies, err := t.proxies(ctx, j.tool)
+		if err != nil {
+			return err
 		}
 		in.env = append(t.env.network(), "GOPROXY="+t.localProxies()+","+proxies, "GOSUMDB=off")
 	}
@@ -103,6 +103,16 @@ func (t *Tool) download(ctx context.Context, j job, env ...string) error {
 		return err
 	}
 	return in.compare(j)
+}
+
+// proxies returns the user's GOPROXY, or the one that the go command has by
+// itself.
+func (t *Tool) proxies(ctx context.Context, tool toolchain) (string, error) {
+	if own := t.env.user.get("GOPROXY"); own != "" {
+		return own, nil
+	}
+	out, err := t.output(ctx, call{tool: tool, dir: tool.bin, args: []string{"env", "GOPROXY"}, env: []string{"GOPROXY="}})
+	return strings.TrimSpace(string(out)), err
 }
 
 // compare holds what was found against the lock.
